@@ -119,5 +119,10 @@ func AsError(err error) *Error {
 	return (&Error{Kind: Internal, Message: "An internal error occurred. The log has its cause under this request-id."}).Because(err)
 }
 
-// KindOf returns the Kind of err; Internal for any error that is not an *Error.
-func KindOf(err error) Kind { return AsError(err).Kind }
+// KindOf returns the Kind of err; Internal for any error that is not an *Error, nil included: ask for nil first.
+func KindOf(err error) Kind {
+	if e := AsError(err); e != nil {
+		return e.Kind
+	}
+	return Internal
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/patchbay/patchbay/internal/apiconn"
+)
+
+// BenchmarkUpdateConnector compares changes that share commits with changes that have a commit each, at the same
+// durability, taking turns in one run. It reports both as changes per second, and their ratio.
+func BenchmarkUpdateConnector(b *testing.B) {
+	for _, writers := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			h := newHouse(b)
+			for i := range writers {
+				h.createBasic(b, tenantA, number(i), "secret")
+			}
+			alone := &sync.Mutex{}
+			var shared, single time.Duration
+			n := 0
+			const round = 512
+			for b.Loop() {
+				shared += updateRound(b, h, writers, round, nil)
+				single += updateRound(b, h, writers, round, alone)
+				n += round
+			}
+			b.ReportMetric(float64(n)/shared.Seconds(), "shared/s")
+			b.ReportMetric(float64(n)/single.Seconds(), "single/s")
+			b.ReportMetric(single.Seconds()/shared.Seconds(), "ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// updateRound makes changes by concurrent writers and returns how long they took. With alone, only one writer is in the
+// store at a time, so that every change has its own commit.
+func updateRound(b *testing.B, h *house, writers, changes int, alone *sync.Mutex) time.Duration {
+	b.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for w := range writers {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(changes); i = next.Add(1) {
+				if alone != nil {
+					alone.Lock()
+				}
+				_, _, err := h.UpdateConnector(b.Context(), tenantA, number(w), nil, rename(number(int(i))))
+				if alone != nil {
+					alone.Unlock()
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(begin)
+}
+
+func BenchmarkConnector(b *testing.B) {
+	h := newHouse(b)
+	h.createBasic(b, tenantA, "a", "secret")
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := h.Connector(b.Context(), tenantA, "a"); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkConnectors100(b *testing.B) {
+	h := newHouse(b)
+	for i := range 100 {
+		h.createBasic(b, tenantA, number(i), "secret")
+	}
+	for b.Loop() {
+		if _, err := h.Connectors(b.Context(), tenantA, apiconn.Query{Limit: 100}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkOpen is part of the program's start: once with a new file, once with the file there.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	open := func(b *testing.B, path string) {
+		b.Helper()
+		s, err := Open(b.Context(), Options{Path: path})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("new", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n++
+			open(b, filepath.Join(dir, number(n)))
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		path := filepath.Join(dir, "again")
+		open(b, path)
+		for b.Loop() {
+			open(b, path)
+		}
+	})
+}

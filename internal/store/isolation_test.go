@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/patchbay/patchbay/internal/apiconn"
+)
+
+// isolated has every method that works within a tenant: what it finds in tenant B of what is in tenant A. Each returns
+// true if it saw or changed anything.
+var isolated = map[string]func(ctx context.Context, h *house) (bool, error){
+	"Connectors": func(ctx context.Context, h *house) (bool, error) {
+		p, err := h.Connectors(ctx, tenantB, apiconn.Query{Where: &apiconn.Condition{Op: apiconn.Or, Args: []*apiconn.Condition{
+			{Op: apiconn.Ne, Property: "id", Values: []string{"x"}}, {Op: apiconn.Ne, Property: "id", Null: true},
+		}}})
+		return len(p.Items) > 0, err
+	},
+	"CountConnectors": func(ctx context.Context, h *house) (bool, error) {
+		n, err := h.CountConnectors(ctx, tenantB, &apiconn.Condition{Op: apiconn.Not, Args: []*apiconn.Condition{{Op: apiconn.Eq, Property: "id", Values: []string{"x"}}}})
+		return n > 0, err
+	},
+	"Connector": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.Connector(ctx, tenantB, "a")
+		return err == nil, absent(err)
+	},
+	"ConnectorSealed": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.ConnectorSealed(ctx, tenantB, "a")
+		return err == nil, absent(err)
+	},
+	"CreateConnector": func(ctx context.Context, h *house) (bool, error) {
+		prior, err := h.CreateConnector(ctx, apiconn.Connector{TenantID: tenantB, ID: "new"}, entry("b"),
+			&Once{TenantID: tenantA, AppID: "app", Key: "key", ExpiresAt: time.Now().Add(time.Hour)}) // its tenant does not count
+		return prior != nil, err
+	},
+	"UpdateConnector": func(ctx context.Context, h *house) (bool, error) {
+		_, prior, err := h.UpdateConnector(ctx, tenantB, "a", &Once{TenantID: tenantA, AppID: "app", Key: "key"}, rename("taken over"))
+		return err == nil || prior != nil, absent(err)
+	},
+	"DeleteConnector": func(ctx context.Context, h *house) (bool, error) {
+		err := h.DeleteConnector(ctx, tenantB, "a", func(apiconn.Connector) (apiconn.AuditEntry, error) { return entry("b"), nil })
+		return err == nil, absent(err)
+	},
+	"AuditEntries": func(ctx context.Context, h *house) (bool, error) {
+		p, err := h.AuditEntries(ctx, tenantB, apiconn.Query{Where: &apiconn.Condition{Op: apiconn.Eq, Property: "correlationId", Values: []string{"in A"}}})
+		return len(p.Items) > 0, err
+	},
+	"CountAuditEntries": func(ctx context.Context, h *house) (bool, error) {
+		n, err := h.CountAuditEntries(ctx, tenantB, &apiconn.Condition{Op: apiconn.Eq, Property: "correlationId", Values: []string{"in A"}})
+		return n > 0, err
+	},
+	"AuditEntry": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.AuditEntry(ctx, tenantB, "audit in A")
+		return err == nil, absent(err)
+	},
+	"Applications": func(ctx context.Context, h *house) (bool, error) {
+		found, err := h.Applications(ctx, tenantB)
+		return len(found) > 0, err
+	},
+	"Application": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.Application(ctx, tenantB, "app")
+		return err == nil, absent(err)
+	},
+	"UpdateApplication": func(ctx context.Context, h *house) (bool, error) {
+		err := h.UpdateApplication(ctx, tenantB, "app", func(a *apiconn.Application) (*apiconn.AuditEntry, error) {
+			a.DisplayName = "taken over"
+			return &apiconn.AuditEntry{}, nil
+		})
+		return err == nil, absent(err)
+	},
+	"DeleteApplication": func(ctx context.Context, h *house) (bool, error) {
+		err := h.DeleteApplication(ctx, tenantB, "app", func(apiconn.Application) (apiconn.AuditEntry, error) { return entry("b"), nil })
+		return err == nil, absent(err)
+	},
+	"CreateApplication": func(ctx context.Context, h *house) (bool, error) { // the same client id in both is no conflict
+		return false, h.CreateApplication(ctx, apiconn.Application{TenantID: tenantB, ClientID: "app"}, entry("b"))
+	},
+}
+
+// withoutTenant has the methods that are not about one tenant; the operator's machine alone reaches them.
+var withoutTenant = map[string]bool{
+	"Close": true, "Ping": true, "Meta": true, "SetMeta": true, "KeyRing": true, "ReplaceKeyRing": true, "SealedUnderOtherKeys": true,
+	"Reseal": true, "AllSealed": true, "SigningKeys": true, "AddSigningKey": true, "RetireSigningKey": true, "DeleteSigningKeys": true,
+	"CreateTenant": true, "Tenants": true, "TenantByIDOrName": true, "PruneAudit": true, "PruneOnce": true,
+}
+
+// absent lets NotFound pass.
+func absent(err error) error {
+	if err != nil && apiconn.KindOf(err) == apiconn.NotFound {
+		return nil
+	}
+	return err
+}
+
+func TestTenantsSeeNothingOfEachOther(t *testing.T) {
+	t.Parallel()
+	for i := range reflect.TypeFor[*Store]().NumMethod() {
+		name := reflect.TypeFor[*Store]().Method(i).Name
+		if isolated[name] == nil && !withoutTenant[name] {
+			t.Errorf("the method %s is in neither table: add how another tenant would use it", name)
+		}
+	}
+	for name, try := range isolated {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			audit := entry("in A")
+			audit.ID = "audit in A"
+			if _, err := h.CreateConnector(t.Context(), h.basic(t, tenantA, "a", "secret"), audit,
+				&Once{TenantID: tenantA, AppID: "app", Key: "key", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenantA, ClientID: "app", DisplayName: "App"}, entry("in A")); err != nil {
+				t.Fatal(err)
+			}
+			found, err := try(t.Context(), h)
+			if found || err != nil {
+				t.Errorf("tenant B reached what is tenant A's: %v, error %v", found, err)
+			}
+			c, err := h.ConnectorSealed(t.Context(), tenantA, "a")
+			if err != nil || c.Version != 1 {
+				t.Errorf("tenant A's connector is at version %d, error %v", c.Version, err)
+			}
+			if secret, err := h.open(t.Context(), c, "password"); err != nil || secret != "secret" {
+				t.Errorf("tenant A's secret: error %v", err)
+			}
+			if a, err := h.Application(t.Context(), tenantA, "app"); err != nil || a.DisplayName != "App" {
+				t.Errorf("tenant A's application is %q, error %v", a.DisplayName, err)
+			}
+			if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 2 {
+				t.Errorf("tenant A has %d audit entries, want 2; error %v", n, err)
+			}
+		})
+	}
+}
+
+// TestTwinsInTwoTenants has the same ids in both tenants: whatever happens to one leaves the other as it is.
+func TestTwinsInTwoTenants(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	state := func() (all []any) {
+		c, err := h.ConnectorSealed(t.Context(), tenantA, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := h.Application(t.Context(), tenantA, "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(all, c, a)
+	}
+	for _, tenant := range []string{tenantA, tenantB} {
+		c := h.basic(t, tenant, "a", "secret")
+		h.certificate(t, &c, 1, "T1")
+		h.certificate(t, &c, 1, "T2")
+		h.create(t, c)
+		if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenant, ClientID: "app", DisplayName: "App"}, entry("")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := state()
+	_, _, connectorErr := h.UpdateConnector(t.Context(), tenantB, "a", nil, func(c *apiconn.Connector) (*apiconn.AuditEntry, error) {
+		sealed, err := h.seal(t.Context(), tenantB, "a", "password", 2, "new")
+		c.DisplayName, c.Authentication.Sealed["password"] = "new", sealed
+		delete(c.Authentication.Sealed, apiconn.CertificateMember("T1"))
+		c.Authentication.Certificates = c.Authentication.Certificates[1:]
+		c.Authentication.Certificates[0].Subject = "new"
+		return &apiconn.AuditEntry{}, err
+	})
+	applicationErr := h.UpdateApplication(t.Context(), tenantB, "app", func(a *apiconn.Application) (*apiconn.AuditEntry, error) {
+		a.DisplayName = "new"
+		return &apiconn.AuditEntry{}, nil
+	})
+	if err := errors.Join(connectorErr, applicationErr); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, state()); diff != "" {
+		t.Errorf("after the twins changed (-before +after):\n%s", diff)
+	}
+	connectorErr = h.DeleteConnector(t.Context(), tenantB, "a", func(apiconn.Connector) (apiconn.AuditEntry, error) { return entry(""), nil })
+	applicationErr = h.DeleteApplication(t.Context(), tenantB, "app", func(apiconn.Application) (apiconn.AuditEntry, error) { return entry(""), nil })
+	if err := errors.Join(connectorErr, applicationErr); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, state()); diff != "" {
+		t.Errorf("after the twins were deleted (-before +after):\n%s", diff)
+	}
+}

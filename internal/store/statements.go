@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// preparer is what statements are prepared on: a pool, one connection, or a transaction.
+type preparer interface {
+	PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}
+
+// statements runs SQL texts, each prepared at its first use and kept. Only constant texts may be given to the methods
+// that prepare; a text made for one request goes to queryOnce, or the kept ones would grow without end.
+type statements struct {
+	on   preparer
+	mu   sync.RWMutex
+	kept map[string]*sql.Stmt
+}
+
+func newStatements(on preparer) *statements {
+	return &statements{on: on, kept: make(map[string]*sql.Stmt)}
+}
+
+func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt := s.kept[text]
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt := s.kept[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.on.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare a statement: %w", err)
+	}
+	s.kept[text] = stmt
+	return stmt, nil
+}
+
+// close closes the kept statements. database/sql does so with a pool, but not with a single connection: SQLite would keep
+// that connection open, with its locks, until they are closed.
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, stmt := range s.kept {
+		errs = append(errs, stmt.Close())
+	}
+	clear(s.kept)
+	return errors.Join(errs...)
+}
+
+// exec runs a constant text and returns the number of rows it changed.
+func (s *statements) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// query runs a constant text.
+func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// queryOnce runs a text that was made for one request.
+func (s *statements) queryOnce(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return s.on.QueryContext(ctx, text, args...)
+}
+
+// row is the answer to a constant text that has one row at the most.
+type row struct {
+	row *sql.Row
+	err error
+}
+
+func (r row) Scan(into ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.row.Scan(into...)
+}
+
+// queryRow runs a constant text; Scan of the result returns sql.ErrNoRows if there is no row.
+func (s *statements) queryRow(ctx context.Context, text string, args ...any) row {
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return row{err: err}
+	}
+	return row{row: stmt.QueryRowContext(ctx, args...)}
+}
+
+// scanner is a row that can be read: *sql.Rows or row.
+type scanner interface{ Scan(into ...any) error }
+
+// collect reads all rows and closes them.
+func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) (_ []T, outcome error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err := rows.Close(); outcome == nil {
+			outcome = err
+		}
+	}()
+	var all []T
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, item)
+	}
+	return all, rows.Err()
+}
+
+// blob is a parameter for a column that is NOT NULL: database/sql makes NULL of a nil slice.
+func blob(bytes []byte) []byte {
+	if bytes == nil {
+		return []byte{}
+	}
+	return bytes
+}
