@@ -23,7 +23,7 @@ packages_of() {
 
 missing=()
 wanted=()
-for command in git make cc openssl node npm; do
+for command in git make cc curl openssl node npm; do
 	if ! command -v "$command" >/dev/null; then
 		missing+=("$command")
 		read -ra more <<<"$(packages_of "$command")"
