@@ -1,0 +1,164 @@
+package config
+
+import "time"
+
+// setting is one row: everything there is to say about one setting. The type of what into points at decides how its
+// text is read: string, bool, int64, time.Duration, Secret, []string or []Issuer.
+type setting struct {
+	key     string // of the file; the flag and the variable follow from it
+	into    any    // pointer into the Config
+	def     string // in the form a flag takes
+	oneOf   []string
+	check   func(c *Config) string // "" or what is wrong, without the setting's name
+	envOnly bool                   // no flag (others can read it in the process list) and no file key
+	help    string                 // sentences for docs/config.md; the first one is the flag's usage
+}
+
+// table is the one declaration of all settings.
+func table(c *Config) []setting {
+	rows := placeSettings(c)
+	rows = append(rows, behaviourSettings(c)...)
+	return append(rows, callerSettings(c)...)
+}
+
+// placeSettings says where things are: files, addresses and keys.
+func placeSettings(c *Config) []setting {
+	return []setting{
+		{
+			key: "data_dir", into: &c.DataDir, def: "patchbay-data", check: notEmpty(&c.DataDir),
+			help: "Directory of the database. Created with mode 0700 when it is missing.",
+		},
+		{
+			key: "database", into: &c.Database,
+			help: "SQLite database file. Default: `patchbay.db` in the data directory.",
+		},
+		{
+			key: "listen", into: &c.Listen, def: "127.0.0.1:8443", check: address(&c.Listen, false),
+			help: "Address of the public listener, as host:port. Port 0 takes any free port.",
+		},
+		{
+			key: "public_url", into: &c.PublicURL, check: publicURL,
+			help: "Base URL under which clients reach this server, as https://host[:port]. It is the issuer of the tokens that the local authority signs. Default: `https://localhost:<port>` when the server listens on a loopback address; required otherwise.",
+		},
+		{
+			key: "tls.mode", into: &c.TLS.Mode, def: ModeOn, oneOf: []string{ModeOn, ModeOff}, check: tlsMode,
+			help: "TLS on the public listener. Turn it off only behind a proxy that terminates TLS; public_url is required then.",
+		},
+		{
+			key: "tls.cert_file", into: &c.TLS.CertFile,
+			help: "PEM file of the server certificate, followed by its chain. Read again when it changes and on SIGHUP.",
+		},
+		{
+			key: "tls.key_file", into: &c.TLS.KeyFile,
+			help: "PEM file of the server certificate's private key. Must not be readable by group or others.",
+		},
+		{
+			key: "health.listen", into: &c.HealthListen, def: "127.0.0.1:8081", check: address(&c.HealthListen, true),
+			help: "Address of the listener for /healthz, /readyz and /metrics, plain HTTP. Empty: none.",
+		},
+		{
+			key: "master_key_file", into: &c.MasterKeyFile,
+			help: "File of the master key, made by `patchbay key generate`. Must not be readable by group or others. Keep it away from the backups of the data directory. Default: `master.key` in the data directory.",
+		},
+		{
+			key: "master_key", into: &c.MasterKey, envOnly: true,
+			help: "The master key itself, for platforms that hand secrets over in the environment. Wins over master_key_file. Never printed.",
+		},
+	}
+}
+
+// behaviourSettings says how the server behaves towards everybody.
+func behaviourSettings(c *Config) []setting {
+	return []setting{
+		{
+			key: "cloud", into: &c.Cloud, def: "global", oneOf: []string{"global", "usgov", "usgov-dod", "china"},
+			help: "Microsoft cloud whose Graph is imitated: which segments and actions exist.",
+		},
+		{
+			key: "graph.authority_url", into: &c.AuthorityURL, check: authorityURL,
+			help: "Authority whose /common/oauth2/authorize the WWW-Authenticate header of a 401 names. Default: the login host of the Microsoft cloud, as the live service answers.",
+		},
+		{
+			key: "throttle", into: &c.Throttle, def: ThrottleGenerous, oneOf: []string{ThrottleGenerous, ThrottleGraph, ThrottleOff},
+			help: "Rate limits: generous, exactly Microsoft Graph's documented ones (graph), or none (off).",
+		},
+		{
+			key: "cors", into: &c.CORS, def: "true",
+			help: "Answer CORS preflights and let browsers read answers, as Microsoft Graph does.",
+		},
+		{
+			key: "trust_proxy_headers", into: &c.TrustProxy, def: "false",
+			help: "Believe X-Forwarded-For (the client's address) and X-Forwarded-Host. Only behind a proxy that sets both.",
+		},
+		{
+			key: "limits.body", into: &c.Limits.Body, def: "1048576", check: between(&c.Limits.Body, 1<<10, 64<<20),
+			help: "Largest request body as sent, in bytes.",
+		},
+		{
+			key: "limits.inflated", into: &c.Limits.Inflated, def: "4194304", check: between(&c.Limits.Inflated, 1<<10, 256<<20),
+			help: "Largest request body after gzip is undone, in bytes.",
+		},
+		{
+			key: "limits.header", into: &c.Limits.Header, def: "65536", check: between(&c.Limits.Header, 8<<10, 1<<20),
+			help: "Largest request line with all headers, in bytes.",
+		},
+		{
+			key: "limits.url", into: &c.Limits.URL, def: "16384", check: between(&c.Limits.URL, 1<<10, 1<<20),
+			help: "Longest request target, in bytes.",
+		},
+		{
+			key: "page_size", into: &c.PageSize, def: "100", check: between(&c.PageSize, 1, 999),
+			help: "Items on a page of a listing unless $top says otherwise.",
+		},
+		{
+			key: "request_timeout", into: &c.RequestTimeout, def: "30s", check: within(&c.RequestTimeout, time.Second, 10*time.Minute),
+			help: "Time within which one request must be answered.",
+		},
+		{
+			key: "shutdown_timeout", into: &c.ShutdownTimeout, def: "30s", check: within(&c.ShutdownTimeout, time.Second, 10*time.Minute),
+			help: "Time that requests in flight get to finish after SIGTERM or SIGINT.",
+		},
+		{
+			key: "log.level", into: &c.LogLevel, def: "info", oneOf: []string{"debug", "info", "warn", "error"},
+			help: "Least severe level that is logged.",
+		},
+		{
+			key: "log.format", into: &c.LogFormat, def: "json", oneOf: []string{"json", "text"},
+			help: "Format of log lines.",
+		},
+		{
+			key: "audit.retention", into: &c.AuditRetention, def: "2160h", check: within(&c.AuditRetention, time.Hour, 24*3660*time.Hour),
+			help: "Age after which audit entries are deleted. 2160h are 90 days.",
+		},
+		{
+			key: "connectors.allow_http", into: &c.AllowHTTP, def: "false",
+			help: "Accept http:// as a connector's targetUrl. For development only: credentials would travel in the clear.",
+		},
+		{
+			key: "connectors.upload_onto_basic", into: &c.UploadOntoBasic, def: "false",
+			help: "Let uploadClientCertificate on a connector with Basic authentication replace the latter. Otherwise it is refused, as the wire contract decides (section 8, row 30).",
+		},
+	}
+}
+
+// callerSettings says whose tokens are accepted.
+func callerSettings(c *Config) []setting {
+	return []setting{
+		{
+			key: "issuer.enabled", into: &c.IssuerEnabled, def: "true", check: someIssuer,
+			help: "Run the local token authority and accept its tokens.",
+		},
+		{
+			key: "issuer.aliases", into: &c.IssuerAliases, check: origins(&c.IssuerAliases),
+			help: "Further base URLs under which clients reach the local authority, beside public_url. A client assertion may be addressed to any of them.",
+		},
+		{
+			key: "auth.issuers", into: &c.Issuers, check: issuers,
+			help: "OpenID Connect issuers whose tokens are accepted: a list in the file, the same list as JSON in the environment or flag. Members: `url`, the exact iss claim, in which {tenantid} stands for the token's tid; `audiences`, at least one; `tenant`, one GUID for all tokens, or `tenant_claim` (tid) with `tenants`, the only ones accepted; `metadata_url`; `roles_claim` (roles), a dotted path for nested claims; `scope_claim` (scp), whose presence makes a token delegated; `directory_roles_claim` (wids); `algorithms` (RS256, PS256, ES256); `clock_skew` (5m).",
+		},
+		{
+			key: "auth.extra_directory_roles", into: &c.ExtraDirectoryRoles, check: guids(&c.ExtraDirectoryRoles),
+			help: "Template ids of further directory roles that may manage connectors in delegated calls, beside External ID User Flow Administrator and Global Administrator.",
+		},
+	}
+}
