@@ -16,12 +16,6 @@ func headerOf(t testing.TB, token string) map[string]any {
 	return decodePart(t, strings.Split(token, ".")[0])
 }
 
-// claimsOf decodes the payload of a token.
-func claimsOf(t testing.TB, token string) map[string]any {
-	t.Helper()
-	return decodePart(t, strings.Split(token, ".")[1])
-}
-
 func decodePart(t testing.TB, part string) map[string]any {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(part)

@@ -51,7 +51,10 @@ type issuerKey struct {
 }
 
 // NewIssuer starts an issuer that signs ES256, whose keys are quick to make.
-func NewIssuer(t testing.TB) *Issuer { return NewIssuerWith(t, "ES256") }
+func NewIssuer(t testing.TB) *Issuer {
+	t.Helper()
+	return NewIssuerWith(t, "ES256")
+}
 
 // NewIssuerWith starts an issuer that signs ES256, RS256 or PS256.
 func NewIssuerWith(t testing.TB, algorithm string) *Issuer {
