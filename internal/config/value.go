@@ -46,7 +46,7 @@ func AddFlags(fs *pflag.FlagSet, defaults map[string]string, keys ...string) {
 			def = d
 		}
 		usage, _, _ := strings.Cut(s.help, ". ")
-		usage = strings.TrimSuffix(usage, ".")
+		usage = strings.ReplaceAll(strings.TrimSuffix(usage, "."), "`", "") // pflag reads a quoted word as the value's name
 		if s.oneOf != nil {
 			usage += ": " + strings.Join(s.oneOf, ", ")
 		}

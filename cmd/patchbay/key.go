@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/patchbay/patchbay/internal/app"
+	"github.com/patchbay/patchbay/internal/config"
+)
+
+func (c *cli) key() *cobra.Command {
+	return noun("key", "Master key, data keys and token signing keys",
+		c.keyGenerate(), c.keyRotate(), c.keyVerify(), c.keyRewrap(), c.keyRotateSigning())
+}
+
+func (c *cli) keyGenerate() *cobra.Command {
+	cmd := c.verb("generate", "Make a master key file", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		cfg, err := c.load(cmd, nil)
+		if err != nil {
+			return err
+		}
+		if err := app.GenerateMasterKey(cfg.MasterKeyFile); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "%s holds a new master key. Keep a copy in a safe place: without it no secret can be read.\n", cfg.MasterKeyFile)
+		return nil
+	})
+	config.AddFlags(cmd.Flags(), nil, "data_dir", "master_key_file")
+	return cmd
+}
+
+// rotation is what `key rotate -o json` prints.
+type rotation struct {
+	Key      uint32   `json:"data_key"`
+	Resealed int64    `json:"sealed_again"`
+	Retired  []uint32 `json:"retired_keys"`
+	Resumed  bool     `json:"resumed"`
+	Damaged  int      `json:"damaged"`
+}
+
+func (c *cli) keyRotate() *cobra.Command {
+	var out output
+	cmd := c.local("rotate", "Seal every secret again under a new data key and retire the old one", cobra.NoArgs,
+		func(ctx context.Context, l *app.Local, _ []string) error {
+			report, err := l.Rotation.Rotate(ctx, l.Operator)
+			if err != nil {
+				return err
+			}
+			r := rotation{report.Primary, report.Resealed, report.Retired, report.Resumed, len(report.Damaged)}
+			err = out.print(c.stdout, r, func(t *table) {
+				t.row("data key in use", fmt.Sprint(r.Key))
+				t.row("secrets sealed again", fmt.Sprint(r.Resealed))
+				t.row("data keys retired", fmt.Sprint(len(r.Retired)))
+				if r.Resumed {
+					t.row("note", "an earlier rotation was taken to its end; no further key was made")
+				}
+			})
+			if r.Damaged > 0 {
+				c.reportDamage(report.Damaged)
+				return errors.Join(err, fmt.Errorf("%d damaged secrets were left as they are, so the old data key stays; put them back from a backup or delete their owners, then rotate again", r.Damaged))
+			}
+			return err
+		})
+	cmd.Long = `Seal every secret again under a new data key and retire the old one. A running service goes on working meanwhile.
+The command may be interrupted: run it again and it takes up where it ended.`
+	out.flag(cmd)
+	return cmd
+}
+
+// reportDamage names the owners of damaged secrets, one a line.
+func (c *cli) reportDamage(damaged []app.DamagedSeal) {
+	for _, d := range damaged {
+		fmt.Fprintf(c.stderr, "patchbay: damaged: tenant %s, owner %s, member %s, version %d\n", d.TenantID, d.OwnerID, d.Member, d.Version)
+	}
+}
+
+func (c *cli) keyVerify() *cobra.Command {
+	return c.local("verify", "Open every sealed secret and report those that are damaged", cobra.NoArgs,
+		func(ctx context.Context, l *app.Local, _ []string) error {
+			total, damaged, err := l.Rotation.Verify(ctx, l.Operator)
+			if err != nil {
+				return err
+			}
+			if len(damaged) > 0 {
+				c.reportDamage(damaged)
+				return fmt.Errorf("%d of %d secrets are damaged", len(damaged), total)
+			}
+			fmt.Fprintf(c.stdout, "%d secrets open\n", total)
+			return nil
+		})
+}
+
+func (c *cli) keyRewrap() *cobra.Command {
+	var path string
+	cmd := c.local("rewrap", "Replace the master key; the service must be stopped", cobra.NoArgs,
+		func(ctx context.Context, l *app.Local, _ []string) error {
+			if err := l.Rewrap(ctx, path); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.stdout, "%s holds the new master key. Start the service with it, then destroy the old one.\n", path)
+			return nil
+		})
+	cmd.Flags().StringVar(&path, "new-master-key-file", "", "file to write the new master key to")
+	require(cmd, "new-master-key-file")
+	return cmd
+}
+
+func (c *cli) keyRotateSigning() *cobra.Command {
+	var revoke bool
+	cmd := c.local("rotate-signing", "Make a new token signing key and retire the old one", cobra.NoArgs,
+		func(ctx context.Context, l *app.Local, _ []string) error {
+			kid, err := l.Manage.RotateSigningKey(ctx, l.Operator, revoke)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.stdout, "new tokens are signed with %s\n", kid)
+			return nil
+		})
+	cmd.Flags().BoolVar(&revoke, "revoke-old", false, "refuse all tokens that were signed before, at once")
+	return cmd
+}

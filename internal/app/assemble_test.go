@@ -1,0 +1,36 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestBySurface(t *testing.T) {
+	t.Parallel()
+	named := func(name string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(name)) })
+	}
+	surface := bySurface(named("graph"), named("authority"))
+	tests := []struct{ path, want string }{
+		{"/v1.0/identity/apiConnectors", "graph"},
+		{"/BETA/identity", "graph"},
+		{"/v9.9/identity/apiConnectors", "graph"}, // to be told "Invalid version."
+		{"/", "graph"},
+		{"/favicon.ico", "graph"},
+		{"/v1.0/oauth2/v2.0/token", "graph"},
+		{"/contoso.example/oauth2/v2.0/token", "authority"},
+		{"/contoso.example/oauth2/token", "authority"},
+		{"/contoso.example/v2.0/.well-known/openid-configuration", "authority"},
+		{"/contoso.example/.well-known/openid-configuration", "authority"},
+		{"/common/discovery/instance", "authority"},
+		{"/contoso.example/discovery/v2.0/keys", "authority"},
+	}
+	for _, tt := range tests {
+		answer := httptest.NewRecorder()
+		surface.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, tt.path, nil))
+		if got := answer.Body.String(); got != tt.want {
+			t.Errorf("%s goes to %s, want %s", tt.path, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/patchbay/patchbay/internal/apiconn"
+	"github.com/patchbay/patchbay/internal/config"
+	"github.com/patchbay/patchbay/internal/seal"
+	"github.com/patchbay/patchbay/internal/store"
+)
+
+// core is what the service and the local commands have in common: the open database and its keys.
+type core struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	master seal.MasterKey
+	store  *store.Store
+	keys   *seal.Keys
+}
+
+// The fact about a database that tells what it may be used for. Its values are those of purposeOf.
+const metaPurpose = "purpose"
+
+// purposeOf is what a database is for whose ring master wraps.
+func purposeOf(master seal.MasterKey) string {
+	if master.Development() {
+		return "development"
+	}
+	return "production"
+}
+
+// openCore opens the database that the settings name, making it if it is missing, and checks that master is its key.
+func openCore(ctx context.Context, cfg *config.Config, master seal.MasterKey, log *slog.Logger) (_ *core, err error) {
+	if err := makePrivateDir(filepath.Dir(cfg.Database)); err != nil {
+		return nil, err
+	}
+	c := &core{cfg: cfg, log: log, master: master}
+	if c.store, err = store.Open(ctx, store.Options{Path: cfg.Database, Log: log, Now: now}); err != nil {
+		return nil, err
+	}
+	c.keys = seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
+		ring, _, err := c.store.KeyRing(ctx)
+		return ring.Wrapped, err
+	})
+	if err := c.claim(ctx); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// claim checks that the database is for the same purpose as the master key and that its ring opens. A new database gets
+// both.
+func (c *core) claim(ctx context.Context) error {
+	purpose, exists, err := c.store.Meta(ctx, metaPurpose)
+	if err != nil {
+		return err
+	}
+	if ours := purposeOf(c.master); exists && purpose != ours {
+		return fmt.Errorf("the database %s was made for %s and the master key for %s; use another data directory", c.cfg.Database, purpose, ours)
+	}
+	if err := c.ensureRing(ctx); err != nil || exists {
+		return err
+	}
+	return c.store.SetMeta(ctx, metaPurpose, purposeOf(c.master))
+}
+
+func (c *core) close() error { return c.store.Close() }
+
+// ensureRing makes the key ring of a new database, and checks that the ring of an old one opens.
+func (c *core) ensureRing(ctx context.Context) error {
+	_, exists, err := c.store.KeyRing(ctx)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		ring, err := seal.NewRing()
+		if err != nil {
+			return err
+		}
+		wrapped, err := ring.Wrap(c.master)
+		if err != nil {
+			return err
+		}
+		err = c.store.ReplaceKeyRing(ctx, 0, store.KeyRing{Primary: ring.Primary(), Wrapped: wrapped}, nil)
+		if err != nil && apiconn.KindOf(err) != apiconn.Conflict { // Conflict: another process was first
+			return fmt.Errorf("write the first key ring: %w", err)
+		}
+	}
+	if _, err := c.keys.Ring(ctx); errors.Is(err, seal.ErrRing) {
+		return fmt.Errorf("the database %s belongs to another master key, or its key ring is damaged", c.cfg.Database)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// now is the time that becomes data.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// errNoMasterKey means that neither the environment nor the file has a master key.
+var errNoMasterKey = errors.New("there is no master key")
+
+// masterKey returns the key that the settings name. What is wrong is one line that says what to do.
+func masterKey(cfg *config.Config) (seal.MasterKey, error) {
+	if !cfg.MasterKey.IsZero() {
+		key, err := seal.ParseMasterKey(cfg.MasterKey.Reveal())
+		if err != nil {
+			return seal.MasterKey{}, fmt.Errorf("%sMASTER_KEY: %w", config.EnvPrefix, err)
+		}
+		return key, nil
+	}
+	text, err := readPrivateFile(cfg.MasterKeyFile, "the master key file")
+	if errors.Is(err, fs.ErrNotExist) {
+		return seal.MasterKey{}, fmt.Errorf("%w at %s; make one with `patchbay key generate`, or set master_key_file or %sMASTER_KEY", errNoMasterKey, cfg.MasterKeyFile, config.EnvPrefix)
+	}
+	if err != nil {
+		return seal.MasterKey{}, err
+	}
+	key, err := seal.ParseMasterKey(string(text))
+	if err != nil {
+		return seal.MasterKey{}, fmt.Errorf("the master key file %s: %w", cfg.MasterKeyFile, err)
+	}
+	return key, nil
+}
+
+// GenerateMasterKey makes a production master key and writes it to path, which must not exist yet: losing a master key
+// is losing every secret.
+func GenerateMasterKey(path string) error { return generateMasterKey(path, seal.Production) }
+
+func generateMasterKey(path string, purpose seal.Purpose) error {
+	key, err := seal.GenerateMasterKey(purpose)
+	if err != nil {
+		return err
+	}
+	if err := makePrivateDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, modePrivateFile)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already; a master key is never overwritten", path)
+	}
+	if err != nil {
+		return fmt.Errorf("write the master key: %w", err)
+	}
+	_, err = fmt.Fprintln(f, key.Text())
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write the master key: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The modes of what Patchbay writes.
+const (
+	modePrivateDir  fs.FileMode = 0o700
+	modePrivateFile fs.FileMode = 0o600
+	modePublicFile  fs.FileMode = 0o644
+)
+
+// othersMay are the permission bits that nobody but the owner may have on a file with a secret.
+const othersMay fs.FileMode = 0o077
+
+// writeFile replaces the file at path in one step: a reader sees the old content or the new one, and a crash leaves one
+// of them. The file never exists with wider permissions than mode.
+func writeFile(path string, content []byte, mode fs.FileMode) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// readPrivateFile returns the content of a file that holds a secret, and refuses one that others may read. what names
+// it in errors: "the master key file". A missing file is fs.ErrNotExist.
+func readPrivateFile(path, what string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s %s is a directory", what, path)
+	}
+	if mode := info.Mode().Perm(); mode&othersMay != 0 {
+		return nil, fmt.Errorf("%s %s may be read by others (mode %04o); run: chmod 600 %s", what, path, mode, path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return content, nil
+}
+
+// makePrivateDir makes the directory with its parents if it is missing.
+func makePrivateDir(path string) error {
+	if err := os.MkdirAll(path, modePrivateDir); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}
