@@ -1,0 +1,3 @@
+module github.com/patchbay/patchbay/bench
+
+go 1.26.0
