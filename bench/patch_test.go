@@ -47,6 +47,7 @@ func BenchmarkPatchbay(b *testing.B) {
 
 // compare drives both targets in turn until each has had b.N requests.
 func compare(b *testing.B, what request, patchbay, bare target, n int) {
+	b.Helper()
 	var tally [2]struct {
 		requests int64
 		took     time.Duration

@@ -22,7 +22,6 @@ type AuditEntry struct {
 	Actor         Actor
 	Targets       []AuditTarget
 	Details       []KeyValue // additionalDetails
-
 }
 
 // Actor is who made a change: an application, or a user through one.

@@ -37,7 +37,8 @@ func TestRequire(t *testing.T) {
 			caller(i.Application(t, tenant, read)), []auth.Permission{write}, appText + " (APIConnectors.ReadWrite.All) to access the resource.", apiconn.ReasonConnectorPermission,
 		},
 		"none: both are named": {
-			caller(i.Application(t, tenant)), []auth.Permission{read, write},
+			caller(i.Application(t, tenant)),
+			[]auth.Permission{read, write},
 			appText + " (APIConnectors.Read.All, APIConnectors.ReadWrite.All) to access the resource.", apiconn.ReasonConnectorPermission,
 		},
 		"another family": {caller(i.Application(t, tenant, read)), []auth.Permission{audit}, appText + " (AuditLog.Read.All) to access the resource.", ""},

@@ -126,7 +126,8 @@ func TestVerifierReadsCallers(t *testing.T) {
 		},
 		"delegated with the role of another family": {
 			i.Settings(), claims(map[string]any{"scp": string(write) + " " + string(auth.AuditLogReadAll), "wids": []string{reportsReader}}),
-			user, []auth.Permission{auth.AuditLogReadAll},
+			user,
+			[]auth.Permission{auth.AuditLogReadAll},
 		},
 		"delegated: roles do not count": {
 			i.Settings(), claims(map[string]any{"scp": "openid", "roles": []string{string(write)}, "wids": []string{userFlowAdmin}}), user, nil,
@@ -139,11 +140,13 @@ func TestVerifierReadsCallers(t *testing.T) {
 		},
 		"fixed tenant, nested roles": {
 			keycloak, claims(map[string]any{"tid": nil, "resource_access": map[string]any{"patchbay": map[string]any{"roles": []string{string(write)}}}}),
-			app, []auth.Permission{write},
+			app,
+			[]auth.Permission{write},
 		},
 		"claim names with dots": {
 			dotted, claims(map[string]any{"tid": nil, "https://contoso.example/tenant": tenant, "https://contoso.example/roles": string(read)}),
-			app, []auth.Permission{read},
+			app,
+			[]auth.Permission{read},
 		},
 		"scope and directory role claims by setting": {
 			scoped, claims(map[string]any{"scope": string(read), "directory_roles": userFlowAdmin}), user, []auth.Permission{read},

@@ -38,39 +38,53 @@ func TestOnto(t *testing.T) {
 		sealed  []string
 	}{
 		{
-			"user name only keeps the ciphertext", Change{Type: typeBasic, Open: map[string]string{"username": "new"}}, *basicStored(),
-			apiconn.Authentication{Type: typeBasic, Open: map[string]string{"username": "new"}, Sealed: basicStored().Sealed}, nil,
+			"user name only keeps the ciphertext",
+			Change{Type: typeBasic, Open: map[string]string{"username": "new"}},
+			*basicStored(),
+			apiconn.Authentication{Type: typeBasic, Open: map[string]string{"username": "new"}, Sealed: basicStored().Sealed},
+			nil,
 		},
 		{
-			"password only", Change{Type: typeBasic, Secrets: map[string]Secret{"password": NewSecret("p")}}, *basicStored(),
+			"password only",
+			Change{Type: typeBasic, Secrets: map[string]Secret{"password": NewSecret("p")}},
+			*basicStored(),
 			apiconn.Authentication{Type: typeBasic, Open: basicStored().Open, Sealed: map[string]apiconn.Sealed{
 				"password": {Version: 2, Ciphertext: []byte("sealed:p")},
-			}}, []string{"password"},
+			}},
+			[]string{"password"},
 		},
 		{
 			"nothing", Change{Type: typeClientCertificate}, two, two, nil,
 		},
 		{
-			"the same certificate again is the newest, once", Change{Type: typeClientCertificate, Certificate: newA}, two,
+			"the same certificate again is the newest, once",
+			Change{Type: typeClientCertificate, Certificate: newA},
+			two,
 			apiconn.Authentication{
 				Type: typeClientCertificate, Open: map[string]string{},
 				Sealed:       map[string]apiconn.Sealed{"certificate/A": sealedA, "certificate/B": {Version: 1}},
 				Certificates: []apiconn.Certificate{certificate("B", 2), certificate("A", 3)},
-			}, []string{"certificate/A"},
+			},
+			[]string{"certificate/A"},
 		},
 		{
-			"replace drops everything", Change{Type: typeClientCertificate, Replace: true, Certificate: newA}, *basicStored(),
+			"replace drops everything",
+			Change{Type: typeClientCertificate, Replace: true, Certificate: newA},
+			*basicStored(),
 			apiconn.Authentication{
 				Type: typeClientCertificate, Open: map[string]string{}, Sealed: map[string]apiconn.Sealed{"certificate/A": sealedA},
 				Certificates: []apiconn.Certificate{certificate("A", 3)},
-			}, []string{"certificate/A"},
+			},
+			[]string{"certificate/A"},
 		},
 		{
 			"replace drops certificates",
-			Change{Type: typeBasic, Replace: true, Open: map[string]string{"username": "u"}, Secrets: map[string]Secret{"password": NewSecret("p")}}, two,
+			Change{Type: typeBasic, Replace: true, Open: map[string]string{"username": "u"}, Secrets: map[string]Secret{"password": NewSecret("p")}},
+			two,
 			apiconn.Authentication{Type: typeBasic, Open: map[string]string{"username": "u"}, Sealed: map[string]apiconn.Sealed{
 				"password": {Version: 2, Ciphertext: []byte("sealed:p")},
-			}}, []string{"password"},
+			}},
+			[]string{"password"},
 		},
 	}
 	for _, c := range cases {

@@ -71,8 +71,10 @@ func Show(a apiconn.Authentication, now time.Time) Shown {
 func kindNamed(odataType string) (kind, error) {
 	const field = configuration + "@odata.type"
 	if odataType == "" {
-		return kind{}, &apiconn.Error{Kind: apiconn.Invalid, Reason: apiconn.ReasonRequired, Field: field,
-			Message: "The authenticationConfiguration must have @odata.type: its base type is abstract. Give one of " + accepted() + "."}
+		return kind{}, &apiconn.Error{
+			Kind: apiconn.Invalid, Reason: apiconn.ReasonRequired, Field: field,
+			Message: "The authenticationConfiguration must have @odata.type: its base type is abstract. Give one of " + accepted() + ".",
+		}
 	}
 	name := strings.TrimPrefix(odataType, "#")
 	for _, prefix := range []string{"microsoft.graph.", "graph."} {

@@ -19,9 +19,15 @@ import (
 var secretBodies = map[string]func(b builder) []map[string]any{
 	typeBasic: func(builder) []map[string]any {
 		return []map[string]any{
-			{"username": "u", "password": canary}, {"password": canary}, {"username": "", "password": canary}, {"username": "a:b", "password": canary},
-			{"username": "u", "password": canary + "\x00"}, {"username": "u", "password": strings.Repeat(canary, 500)}, {"username": "u", "password": []any{canary}},
-			{"foo": canary}, {"username": true, "password": canary},
+			{"username": "u", "password": canary},
+			{"password": canary},
+			{"username": "", "password": canary},
+			{"username": "a:b", "password": canary},
+			{"username": "u", "password": canary + "\x00"},
+			{"username": "u", "password": strings.Repeat(canary, 500)},
+			{"username": "u", "password": []any{canary}},
+			{"foo": canary},
+			{"username": true, "password": canary},
 		}
 	},
 	typePKCS12: func(b builder) []map[string]any {
@@ -29,9 +35,16 @@ var secretBodies = map[string]func(b builder) []map[string]any{
 		good := b.library(pkcs12.Modern2023, "p256", "leaf")
 		key, cert := b.pair("p256")
 		bodies := []map[string]any{
-			{"pkcs12Value": value(good), "password": canary}, {"pkcs12Value": value(good), "password": canary + "x"}, {"pkcs12Value": value(good[:500]), "password": canary},
-			{"pkcs12Value": canary, "password": canary}, {"pkcs12Value": value([]byte(canary)), "password": canary}, {"password": canary},
-			{"pkcs12Value": []any{canary}}, {"pkcs12Value": value(good), "password": []any{canary}}, {"foo": canary}, {"pkcs12Value": "eyJ" + canary},
+			{"pkcs12Value": value(good), "password": canary},
+			{"pkcs12Value": value(good), "password": canary + "x"},
+			{"pkcs12Value": value(good[:500]), "password": canary},
+			{"pkcs12Value": canary, "password": canary},
+			{"pkcs12Value": value([]byte(canary)), "password": canary},
+			{"password": canary},
+			{"pkcs12Value": []any{canary}},
+			{"pkcs12Value": value(good), "password": []any{canary}},
+			{"foo": canary},
+			{"pkcs12Value": "eyJ" + canary},
 		}
 		for _, file := range [][]byte{
 			b.library(pkcs12.Modern2023, "p256", "p384"), b.library(pkcs12.Modern2026, "p256", "leaf"), b.claiming(good, million20),

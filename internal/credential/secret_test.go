@@ -55,8 +55,17 @@ func holders() []any {
 	change := Change{Type: typeBasic, Secrets: map[string]Secret{"password": s}, Certificate: &NewCertificate{Stored: s}}
 	given := Given{Type: typeBasic, Members: map[string]any{"password": canary, "list": []any{canary}}}
 	return []any{
-		s, &s, []Secret{s}, [1]Secret{s}, map[string]Secret{"k": s}, map[int]*Secret{1: &s}, f, &f, []any{f}, struct{ any }{s},
-		change, &change, *change.Certificate, given, &given, []Given{given}, struct{ Given Given }{given},
+		s, &s,
+		[]Secret{s},
+		[1]Secret{s},
+		map[string]Secret{"k": s},
+		map[int]*Secret{1: &s},
+		f, &f,
+		[]any{f},
+		struct{ any }{s},
+		change, &change, *change.Certificate, given, &given,
+		[]Given{given},
+		struct{ Given Given }{given},
 	}
 }
 

@@ -28,7 +28,7 @@ func TestThrottleOfAnApplicationEverywhere(t *testing.T) {
 	if e == nil || e.Kind != apiconn.Throttled || e.RetryAfter <= 0 || e.RetryAfter > 2*time.Second {
 		t.Fatalf("request 2001: %+v", e)
 	}
-	if got := header["x-ms-throttle-scope"]; len(got) != 1 || got[0] != "Application/Write/app/tenant20" {
+	if got := map[string][]string(header)["x-ms-throttle-scope"]; len(got) != 1 || got[0] != "Application/Write/app/tenant20" {
 		t.Errorf("scope %q", got)
 	}
 	now = now.Add(e.RetryAfter)
