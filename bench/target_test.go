@@ -71,31 +71,49 @@ func startBare(b *testing.B) target {
 	return target{url: strings.TrimSpace(line), client: client(&tls.Config{InsecureSkipVerify: true})}
 }
 
-// startPatchbay builds the program, starts `patchbay dev` without throttling, and gets a token.
-func startPatchbay(b *testing.B) target {
+// build builds the program as `make build` does and returns its path.
+func build(b *testing.B) string {
 	b.Helper()
-	dir := b.TempDir()
-	program := filepath.Join(dir, "patchbay")
-	build := exec.CommandContext(b.Context(), "go", "build", "-o", program, "./cmd/patchbay")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
+	program := filepath.Join(b.TempDir(), "patchbay")
+	cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/patchbay")
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
-	data := filepath.Join(dir, "data")
-	dev := exec.CommandContext(b.Context(), program, "dev", "--data-dir", data, "--listen", "127.0.0.1:0", "--throttle", "off", "--log-level", "error")
-	dev.Stderr = os.Stderr
-	out, err := dev.StdoutPipe()
+	return program
+}
+
+// dev starts `patchbay dev` and returns when it has printed its first line, which it does when it is ready.
+func dev(b *testing.B, program, data string) *exec.Cmd {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), program, "dev", "--data-dir", data, "--listen", "127.0.0.1:0", "--throttle", "off", "--log-level", "error")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := dev.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = dev.Process.Signal(os.Interrupt); _ = dev.Wait() })
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // dev prints when it is ready
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		b.Fatal(err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return cmd
+}
+
+// end stops a server in order.
+func end(cmd *exec.Cmd) {
+	_ = cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Wait()
+}
+
+// startPatchbay starts the program without throttling, and gets a token.
+func startPatchbay(b *testing.B) target {
+	b.Helper()
+	data := filepath.Join(b.TempDir(), "data")
+	server := dev(b, build(b), data)
+	b.Cleanup(func() { end(server) })
 	env := readEnv(b, filepath.Join(data, "dev.env"))
 	roots := x509.NewCertPool()
 	pem, err := os.ReadFile(env["SSL_CERT_FILE"])
