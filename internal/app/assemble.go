@@ -104,7 +104,7 @@ func surfaces(c *core, url string) (*auth.Verifier, http.Handler, error) {
 	if !c.cfg.IssuerEnabled {
 		return verifier, graphSurface, nil
 	}
-	authoritySurface, err := authority.New(authority.Options{Authority: &manage.Authority{
+	authoritySurface, err := authority.New(authority.Options{CORS: c.cfg.CORS, Authority: &manage.Authority{
 		Store: c.store, Signer: signer, Issuer: url, Aliases: aliases(c.cfg, url), Now: now,
 	}})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -84,12 +85,22 @@ func finish(rec *recorder, r *http.Request, x *Exchange, opts Options) {
 		attrs = append(attrs, slog.String("tenant_id", x.TenantID), slog.String("app_id", x.AppID))
 	}
 	if x.Failure != nil {
-		attrs = append(attrs, slog.String("error", x.Failure.Error()))
+		attrs = append(attrs, slog.String("error", clip(x.Failure.Error())))
 	}
 	if x.Fault || rec.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	opts.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// maxLogged bounds the error in a log line, in octets: a message may quote what a client sent.
+const maxLogged = 4096
+
+func clip(text string) string {
+	if len(text) <= maxLogged {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxLogged], "") + "…"
 }
 
 // recorder remembers what went out.

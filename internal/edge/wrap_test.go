@@ -201,3 +201,14 @@ func TestUnwrap(t *testing.T) {
 		t.Error("the recorder hides the writer")
 	}
 }
+
+// TestLoggedErrorIsClipped: an error may quote what a client sent, and the log must not grow with it.
+func TestLoggedErrorIsClipped(t *testing.T) {
+	t.Parallel()
+	_, lines := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		From(r.Context()).Failure = errors.New(strings.Repeat("é", 100_000))
+	}, Options{}, httptest.NewRequest(http.MethodGet, "/", nil))
+	if text, _ := lines[0]["error"].(string); len(text) > maxLogged+8 || !strings.HasSuffix(text, "é…") {
+		t.Errorf("%d octets of error in the log, ending %q", len(text), text[len(text)-8:])
+	}
+}

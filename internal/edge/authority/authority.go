@@ -16,11 +16,13 @@ import (
 // Options are what New needs.
 type Options struct {
 	Authority *manage.Authority
+	CORS      bool // answer browsers of other origins
 }
 
 // surface is the authority's HTTP side.
 type surface struct {
 	authority *manage.Authority
+	cors      bool
 	trusted   []string // hosts[:port] that instance discovery vouches for besides the one asked
 }
 
@@ -36,7 +38,7 @@ type route struct {
 
 // New serves every path that Entra's login host serves to applications, under any tenant id or name. Wrap it in edge.Wrap.
 func New(o Options) (http.Handler, error) {
-	s := &surface{authority: o.Authority}
+	s := &surface{authority: o.Authority, cors: o.CORS}
 	for _, base := range append([]string{o.Authority.Issuer}, o.Authority.Aliases...) {
 		u, err := url.Parse(base)
 		if err != nil || u.Host == "" || u.Scheme != "https" {
@@ -92,10 +94,12 @@ func (s *surface) adapt(rt route) http.HandlerFunc {
 		}
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "x-ms-request-id, client-request-id, WWW-Authenticate")
+		if s.cors {
+			h.Set("Access-Control-Allow-Origin", "*")
+			h.Set("Access-Control-Expose-Headers", "x-ms-request-id, client-request-id, WWW-Authenticate")
+		}
 		if r.Method == http.MethodOptions {
-			preflight(w, r, allow)
+			s.preflight(w, r, allow)
 			return
 		}
 		if !slices.Contains(methods, r.Method) {
@@ -110,9 +114,13 @@ func (s *surface) adapt(rt route) http.HandlerFunc {
 }
 
 // preflight answers OPTIONS: any origin may ask for a token it has the secret of, or read what is public.
-func preflight(w http.ResponseWriter, r *http.Request, allow string) {
+func (s *surface) preflight(w http.ResponseWriter, r *http.Request, allow string) {
 	h := w.Header()
 	h.Set("Allow", allow)
+	if !s.cors {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	h.Set("Access-Control-Allow-Methods", allow)
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)

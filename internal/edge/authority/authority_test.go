@@ -31,7 +31,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{Installation: conntest.NewInstallation(t), log: &strings.Builder{}}
-	surface, err := authority.New(authority.Options{Authority: b.Authority})
+	surface, err := authority.New(authority.Options{Authority: b.Authority, CORS: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,6 +271,24 @@ func TestPreflight(t *testing.T) {
 		if res.StatusCode != http.StatusNoContent || res.Header.Get("Access-Control-Allow-Methods") != methods ||
 			res.Header.Get("Access-Control-Allow-Headers") != "x-client-sku, client-request-id" || res.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: status %d, %v", path, res.StatusCode, res.Header)
+		}
+	}
+}
+
+// TestNoCORS: with the setting off, no browser of another origin is let in.
+func TestNoCORS(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	surface, err := authority.New(authority.Options{Authority: b.Authority})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.handler = edge.Wrap(surface, edge.Options{Log: noLog()})
+	for _, method := range []string{http.MethodOptions, http.MethodGet} {
+		for name := range b.do(method, "/common/discovery/keys", "", "Origin", "https://spa.example").Header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("%s answers with %s", method, name)
+			}
 		}
 	}
 }

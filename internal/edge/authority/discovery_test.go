@@ -152,7 +152,7 @@ func TestOIDCClientOfOurs(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	b.Authority.Issuer = server.URL
-	surface, err := authority.New(authority.Options{Authority: b.Authority})
+	surface, err := authority.New(authority.Options{Authority: b.Authority, CORS: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,13 @@ import (
 	"github.com/patchbay/patchbay/internal/odata"
 )
 
-// maxBatch is how many requests a batch may hold (contract 3.4).
-const maxBatch = 20
+// The bounds of a batch: the number of its requests (contract 3.4), the octets of its answers after which the rest is not
+// carried out (one request of a few hundred octets may ask for megabytes), and the characters of an id.
+const (
+	maxBatch       = 20
+	maxBatchAnswer = 8 << 20
+	maxBatchID     = 256
+)
 
 // item is one request of a batch.
 type item struct {
@@ -46,20 +51,19 @@ func (h *Handler) batch(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	failed := map[string]bool{}
-	responses := odata.ComplexCollection{}
-	for _, it := range order {
-		a := h.batchItem(ctx, c, it, slices.ContainsFunc(it.dependsOn, func(id string) bool { return failed[strings.ToLower(id)] }))
+	body := []byte(`{"responses":[`)
+	for i, it := range order {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		a := h.batchItem(ctx, c, it, len(body) > maxBatchAnswer, slices.ContainsFunc(it.dependsOn, func(id string) bool { return failed[strings.ToLower(id)] }))
 		failed[strings.ToLower(it.id)] = a.status >= http.StatusBadRequest
-		responses.Items = append(responses.Items, a.batchResponse(it.id))
+		body = odata.AppendEntity(body, odata.Entity{Properties: a.batchResponse(it.id)}, odata.Format{})
 	}
-	return answer{
-		status:      http.StatusOK,
-		contentType: "application/json",
-		body:        object(odata.Property{Name: "responses", Value: responses}),
-	}, nil
+	return answer{status: http.StatusOK, contentType: "application/json", body: append(body, "]}"...)}, nil
 }
 
-func (h *Handler) batchItem(ctx context.Context, outer *call, it item, dependencyFailed bool) answer {
+func (h *Handler) batchItem(ctx context.Context, outer *call, it item, full, dependencyFailed bool) answer {
 	x := *outer.x
 	x.Failure, x.Fault = nil, false
 	c := &call{
@@ -77,11 +81,15 @@ func (h *Handler) batchItem(ctx context.Context, outer *call, it item, dependenc
 	c.query = query
 	switch {
 	case dependencyFailed:
-		return h.failure(c, &problem{status: http.StatusFailedDependency, code: "FailedDependency", message: "A request that this one depends on failed, so this one was not carried out."})
+		return h.refuse(c, &problem{status: http.StatusFailedDependency, code: "FailedDependency", message: "A request that this one depends on failed, so this one was not carried out."})
+	case full:
+		return h.refuse(c, &problem{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge", message: "The answers of this batch are too large together, so this request was not carried out. Send it in another batch."})
+	case len(it.url) > h.opts.MaxURL:
+		return h.refuse(c, urlTooLong())
 	case it.hasBody && it.header.Get("Content-Type") == "":
-		return h.failure(c, badRequest("Write request id : "+it.id+" does not contain Content-Type header or body."))
+		return h.refuse(c, badRequest("Write request id : "+it.id+" does not contain Content-Type header or body."))
 	case strings.Contains(path, "://"):
-		return h.failure(c, badRequest("The url of a batch request is relative to the version's root, such as /identity/apiConnectors."))
+		return h.refuse(c, badRequest("The url of a batch request is relative to the version's root, such as /identity/apiConnectors."))
 	}
 	a := h.answer(ctx, c, strings.TrimPrefix(path, "/"))
 	if it.method == http.MethodHead {
@@ -90,8 +98,17 @@ func (h *Handler) batchItem(ctx context.Context, outer *call, it item, dependenc
 	return a
 }
 
+// refuse answers a request that is not carried out. It counts all the same, or refusals would be free.
+func (h *Handler) refuse(c *call, p *problem) answer {
+	throttled, err := h.throttle.admit(c.caller, c.writes())
+	if err == nil {
+		err = p
+	}
+	return h.failure(c, err).with(throttled)
+}
+
 // batchResponse is the answer as an element of responses: only the headers that say something about this item.
-func (a answer) batchResponse(id string) odata.Complex {
+func (a answer) batchResponse(id string) []odata.Property {
 	headers := []odata.Property{}
 	if a.contentType != "" {
 		headers = append(headers, odata.Property{Name: "Content-Type", Value: odata.String(a.contentType)})
@@ -111,7 +128,7 @@ func (a answer) batchResponse(id string) odata.Complex {
 	default:
 		response = append(response, odata.Property{Name: "body", Value: odata.String(base64.StdEncoding.EncodeToString(a.body))})
 	}
-	return odata.Complex{Properties: response}
+	return response
 }
 
 // readBatch reads the envelope: {"requests":[{"id","method","url","headers","body","dependsOn"}]}.
@@ -157,6 +174,9 @@ func readItem(members odata.Object) (item, error) {
 	it := item{id: text("id"), method: strings.ToUpper(text("method")), url: text("url"), header: http.Header{}}
 	if it.id == "" || it.method == "" || it.url == "" {
 		return item{}, badEnvelope("Every request needs the strings 'id', 'method' and 'url'.")
+	}
+	if len(it.id) > maxBatchID {
+		return item{}, badEnvelope(fmt.Sprintf("The id of a request may have at most %d octets.", maxBatchID))
 	}
 	if value, _ := members.Get("headers"); !value.IsNull() {
 		headers, ok := value.Object()

@@ -34,6 +34,7 @@ type Handler struct {
 	opts      Options
 	tree      *node
 	throttle  *throttle
+	flights   *flights
 	schema    []byte
 	challenge string // WWW-Authenticate of a 401
 }
@@ -74,6 +75,7 @@ func New(opts Options) (*Handler, error) {
 		opts:     opts,
 		tree:     tree(routes(), opts.Cloud),
 		throttle: newThrottle(opts.Throttle, opts.Now),
+		flights:  newFlights(),
 		schema:   schema,
 		// The exact shape of the live service, empty realm included (contract 3.1). No claims: an SDK would ask for a
 		// new token once more.
@@ -100,7 +102,11 @@ type call struct {
 	authenticated bool
 	x             *edge.Exchange
 	inBatch       bool
+	leave         func() // ends what flights.enter began
 }
+
+// writes tells whether the call may change something, for the throttle's scope.
+func (c *call) writes() bool { return c.method != http.MethodGet && c.method != http.MethodHead }
 
 // base is the URL of the version's root, without a slash at its end.
 func (c *call) base() string { return c.origin + "/" + c.version }
@@ -132,15 +138,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		method: r.Method, origin: edge.BaseURL(r), query: r.URL.RawQuery, header: r.Header, x: edge.From(r.Context()),
 		body: func() ([]byte, error) { return edge.ReadBody(r) },
 	}
+	defer func() {
+		if c.leave != nil {
+			c.leave() // now that the answer is out of memory
+		}
+	}()
 	var a answer
 	if version, path, ok := h.split(r); !ok {
 		a = h.failure(c, badRequest("Invalid version."))
 	} else if c.version = version; len(r.RequestURI) > h.opts.MaxURL {
-		a = h.failure(c, &problem{status: http.StatusRequestURITooLong, code: "UriTooLong", message: "The request URL is longer than this service accepts. Shorten it, or use $batch."})
+		a = h.failure(c, urlTooLong())
 	} else {
 		a = h.answer(r.Context(), c, path)
 	}
 	h.write(w, r, c, a)
+}
+
+func urlTooLong() *problem {
+	return &problem{status: http.StatusRequestURITooLong, code: "UriTooLong", message: "The request URL is longer than this service accepts. Shorten it."}
 }
 
 // split cuts the version off the escaped path; its name is case-insensitive and may be percent-encoded like every other
@@ -167,11 +182,7 @@ func (h *Handler) answer(ctx context.Context, c *call, path string) answer {
 	var throttled http.Header
 	if route == nil || !route.public {
 		var err error
-		// The requests of a batch count, and not the batch (contract 3.4).
-		if err = h.authenticate(ctx, c); err == nil && (route == nil || !route.unmetered) {
-			throttled, err = h.throttle.admit(c.caller, c.method != http.MethodGet && c.method != http.MethodHead)
-		}
-		if err != nil {
+		if throttled, err = h.admit(ctx, c, route); err != nil {
 			return h.failure(c, err).with(throttled)
 		}
 	}
@@ -180,9 +191,31 @@ func (h *Handler) answer(ctx context.Context, c *call, path string) answer {
 	}
 	a, err := h.guard(ctx, c, route)
 	if err != nil {
+		if route.unmetered { // nothing in it was counted
+			return h.refuse(c, asProblem(err))
+		}
 		a = h.failure(c, err)
 	}
 	return a.with(throttled)
+}
+
+// admit lets a call in: its caller is known, is not at too many things at once, and keeps to the limits. The requests of a
+// batch count, and not the batch (contract 3.4).
+func (h *Handler) admit(ctx context.Context, c *call, route *route) (http.Header, error) {
+	if err := h.authenticate(ctx, c); err != nil {
+		return nil, err
+	}
+	unmetered := route != nil && route.unmetered
+	if !c.inBatch {
+		var err error
+		if c.leave, err = h.flights.enter(c.caller.TenantID, unmetered); err != nil {
+			return nil, err
+		}
+	}
+	if unmetered {
+		return nil, nil
+	}
+	return h.throttle.admit(c.caller, c.writes())
 }
 
 // with adds headers to an answer.
