@@ -10,8 +10,16 @@ import (
 // personalTenant is the tenant of all personal Microsoft accounts; this API does not serve them (contract section 4.1).
 const personalTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
-// callerOf reads the caller from the verified claims of a token of this issuer.
+// callerOf reads the caller from the verified claims of a token of this issuer:
+//
+//   - What is not an access token is refused: see notAccessToken.
+//   - A token must name its application, as RFC 9068 section 2.2 and both versions of Entra's tokens do.
+//   - A token with the scope claim is delegated. One without it is an application's, unless it tells of a person: then it
+//     is refused, because its roles are what the person may do, not what an application was granted. See personClaim.
 func (i *issuer) callerOf(c claims, extraRoles []string) (Caller, error) {
+	if cause := c.notAccessToken(); cause != nil {
+		return Caller{}, refuse(messageNotAccess, cause)
+	}
 	if !i.intended(c) {
 		return Caller{}, refuse(messageAudience, errors.New("no aud of the token is configured for its issuer"))
 	}
@@ -25,10 +33,16 @@ func (i *issuer) callerOf(c claims, extraRoles []string) (Caller, error) {
 		AppName:  c.text("app_displayname"),
 		ObjectID: c.first("oid", "sub"),
 	}
+	if caller.AppID == "" {
+		return Caller{}, refuse(messageNoApp, nil)
+	}
 	scopes, delegated := c.list(i.ScopeClaim)
 	if !delegated {
 		if c.text("idtyp") == "user" {
 			return Caller{}, refuse(messageUserType, nil)
+		}
+		if name := c.personClaim(caller.AppID); name != "" {
+			return Caller{}, refuse(messageUserType, fmt.Errorf("claim %q tells of a person, and there is no scope claim %q", name, i.ScopeClaim))
 		}
 		caller.Application = true
 		roles, _ := c.list(i.RolesClaim)
@@ -41,6 +55,38 @@ func (i *issuer) callerOf(c claims, extraRoles []string) (Caller, error) {
 	held, _ := c.list(i.DirectoryRolesClaim)
 	caller.granted, caller.roleless = delegatedPermissions(scopes, held, extraRoles)
 	return caller, nil
+}
+
+// notAccessToken says why a token is an ID token or a refresh token, whose signature, issuer and often audience are those
+// of an access token; nil if nothing says so. nonce, at_hash and c_hash are claims of ID tokens (OpenID Connect Core
+// sections 2 and 3.3.2.11); typ is how Keycloak tells its kinds of token apart in the payload.
+func (c claims) notAccessToken() error {
+	if name := c.present("nonce", "at_hash", "c_hash"); name != "" {
+		return fmt.Errorf("claim %q belongs to an ID token", name)
+	}
+	switch kind := c.text("typ"); strings.ToLower(kind) {
+	case "id", "refresh", "offline":
+		return fmt.Errorf("claim typ is %q", kind)
+	}
+	return nil
+}
+
+// personClaim returns the claim that shows that somebody signed in for this token; "" if none does. Many issuers write
+// scope into every token, so that it says nothing; a session or a user's name does.
+//
+// Keycloak gives a client's own account a user's name too, and on demand a session. Such a token is the application's: it
+// is named service-account-{client id}, and has either no session or the client_id (clientId in old releases) that only
+// the client_credentials grant writes. A person who took that name has a session without it.
+func (c claims) personClaim(appID string) string {
+	session := c.present("sid", "session_state")
+	if strings.EqualFold(c.text("preferred_username"), "service-account-"+appID) &&
+		(session == "" || c.text("client_id") == appID || c.text("clientId") == appID) {
+		return ""
+	}
+	if session != "" {
+		return session
+	}
+	return c.present("upn", "preferred_username", "unique_name", "email")
 }
 
 // intended tells whether one of the token's audiences is ours; a trailing slash is forgiven, because v1 tokens carry the

@@ -284,7 +284,7 @@ func TestMultiTenantIssuer(t *testing.T) {
 			key["issuer"] = strings.ReplaceAll(tc.keyIssuer, i.URL, own.URL)
 			own.Answer(keysPath, document(map[string]any{"keys": []any{key}}))
 			set := own.Settings()
-			set.URL = strings.ReplaceAll(settings.URL, i.URL, own.URL)
+			set.URL, set.Tenants = strings.ReplaceAll(settings.URL, i.URL, own.URL), nil
 			own.Answer("/organizations/v2.0"+metadataPath, document(map[string]string{"issuer": set.URL, "jwks_uri": own.URL + keysPath}))
 			tc.claims["iss"] = strings.ReplaceAll(tc.claims["iss"].(string), i.URL, own.URL)
 			_, err := newVerifier(t, c, set).Verify(t.Context(), own.Token(t, tc.claims))

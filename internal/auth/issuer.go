@@ -16,6 +16,9 @@ import (
 // tenantPlaceholder in an issuer URL stands for the token's own tenant, as in Entra's multi-tenant metadata.
 const tenantPlaceholder = "{tenantid}"
 
+// anyTenant, alone in Tenants, is the explicit word for every tenant.
+const anyTenant = "*"
+
 // DefaultClockSkew is how far an issuer's clock may be off: what Entra's own libraries allow.
 const DefaultClockSkew = 5 * time.Minute
 
@@ -34,11 +37,15 @@ type Issuer struct {
 	MetadataURL string
 	// Audiences are the acceptable aud claims; at least one.
 	Audiences []string
-	// TenantID puts all tokens of this issuer into one tenant. Empty: the tenant is in the claim TenantClaim.
+	// TenantID puts all tokens of this issuer into one tenant. Empty: the tenant is in the claim TenantClaim. It does not
+	// go with {tenantid} in the URL: every tenant of that issuer would work in the one partition.
 	TenantID string
-	// TenantClaim names the claim with the tenant id; default tid.
+	// TenantClaim names the claim with the tenant id; default tid, and with {tenantid} in the URL nothing else, because
+	// only tid is tied to the iss claim.
 	TenantClaim string
-	// Tenants are the only tenants this issuer may speak for, if TenantID is empty. Empty: any.
+	// Tenants are the only tenants this issuer may speak for, if TenantID is empty; "*" alone means any. Empty means any
+	// only with {tenantid} in the URL, or for the local authority: another issuer could write any tenant into its tokens,
+	// so that it must be tied to tenants here (ADR 0006).
 	Tenants []string
 	// RolesClaim names the claim with application roles, default roles. A dotted path reaches into objects, such as
 	// Keycloak's resource_access.patchbay.roles; a claim whose own name has the dots comes first.
@@ -145,8 +152,21 @@ func newIssuer(set Issuer, opt Options) (*issuer, error) {
 	return &issuer{Issuer: set, source: source}, nil
 }
 
-// checkTenants normalises the tenant ids of the settings.
+// checkTenants refuses settings that leave open which tenants the issuer may speak for, and normalises their ids. After
+// it, empty Tenants mean any tenant.
 func (i *Issuer) checkTenants() error {
+	multiTenant := strings.Contains(i.URL, tenantPlaceholder)
+	switch {
+	case multiTenant && i.TenantID != "":
+		return fmt.Errorf("issuer %q: a tenant does not go with {tenantid} in the URL; name it in tenants", i.URL)
+	case multiTenant && i.TenantClaim != "tid":
+		return fmt.Errorf("issuer %q: with {tenantid} in the URL the tenant claim is tid, not %q", i.URL, i.TenantClaim)
+	case !multiTenant && i.TenantID == "" && len(i.Tenants) == 0 && i.Local == nil:
+		return fmt.Errorf("issuer %q: name the tenant, or the tenants, that it may speak for; [\"*\"] means any", i.URL)
+	}
+	if len(i.Tenants) == 1 && i.Tenants[0] == anyTenant {
+		i.Tenants = nil
+	}
 	i.Tenants = slices.Clone(i.Tenants)
 	if i.TenantID != "" {
 		id, ok := tenantID(i.TenantID)

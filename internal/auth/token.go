@@ -148,6 +148,16 @@ func (c claims) first(names ...string) string {
 	return ""
 }
 
+// present returns the first of several names that is a claim, of whatever type but null; "" if none is.
+func (c claims) present(names ...string) string {
+	for _, n := range names {
+		if c[n] != nil {
+			return n
+		}
+	}
+	return ""
+}
+
 // lookup finds a claim by its exact name, else by a dotted path into objects.
 func (c claims) lookup(path string) (any, bool) {
 	if v, ok := c[path]; ok {

@@ -244,8 +244,10 @@ const (
 	messageIssuer    = "Access token validation failure. Invalid issuer."
 	messageLifetime  = "Lifetime validation failed, the token is not yet valid or names no lifetime."
 	messageTenant    = "Access token validation failure. The token names no acceptable tenant."
+	messageNotAccess = "Access token validation failure. The token is an ID token or a refresh token; send an access token."
+	messageNoApp     = "Access token validation failure. The token names no application (appid, azp or client_id)."
 	messagePersonal  = "Access token validation failure. Personal Microsoft accounts are not supported."
-	messageUserType  = "Access token validation failure. The token is of a user but carries no delegated scope (scp)."
+	messageUserType  = "Access token validation failure. The token is of a user but carries no delegated scope (scp, or the issuer's scope_claim)."
 )
 
 // refuse makes an Unauthenticated error. The cause, which may be nil, is for the log.

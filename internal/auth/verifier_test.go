@@ -291,25 +291,34 @@ func TestVerifierClockSkew(t *testing.T) {
 
 func TestVerifierSettings(t *testing.T) {
 	t.Parallel()
-	good := auth.Issuer{URL: "https://issuer.example", Audiences: []string{"a"}}
+	good := auth.Issuer{URL: "https://issuer.example", Audiences: []string{"a"}, TenantID: tenant}
+	const multiTenant = "https://issuer.example/{tenantid}"
 	for name, tc := range map[string]struct {
 		change func(*auth.Issuer)
 		want   string
 	}{
-		"no URL":              {func(i *auth.Issuer) { i.URL = "" }, "needs its URL"},
-		"no audience":         {func(i *auth.Issuer) { i.Audiences = nil }, "at least one audience"},
-		"empty audience":      {func(i *auth.Issuer) { i.Audiences = []string{"a", ""} }, "at least one audience"},
-		"none":                {func(i *auth.Issuer) { i.Algorithms = []string{"none"} }, "not supported"},
-		"HMAC":                {func(i *auth.Issuer) { i.Algorithms = []string{"RS256", "HS256"} }, "not supported"},
-		"skew":                {func(i *auth.Issuer) { i.ClockSkew = time.Hour }, "clock skew"},
-		"tenant":              {func(i *auth.Issuer) { i.TenantID = "contoso" }, "not a GUID"},
-		"tenants":             {func(i *auth.Issuer) { i.Tenants = []string{"contoso"} }, "not a GUID"},
-		"plain http":          {func(i *auth.Issuer) { i.URL = "http://issuer.example" }, "https only"},
-		"metadata plain http": {func(i *auth.Issuer) { i.MetadataURL = "http://issuer.example/x" }, "https only"},
-		"user in URL":         {func(i *auth.Issuer) { i.MetadataURL = "https://a:b@issuer.example/x" }, "not an absolute URL"},
-		"good":                {func(*auth.Issuer) {}, ""},
-		"loopback http":       {func(i *auth.Issuer) { i.URL = "http://127.0.0.1:8080" }, ""},
-		"localhost http":      {func(i *auth.Issuer) { i.URL = "http://localhost:8080" }, ""},
+		"no URL":                        {func(i *auth.Issuer) { i.URL = "" }, "needs its URL"},
+		"no audience":                   {func(i *auth.Issuer) { i.Audiences = nil }, "at least one audience"},
+		"empty audience":                {func(i *auth.Issuer) { i.Audiences = []string{"a", ""} }, "at least one audience"},
+		"none":                          {func(i *auth.Issuer) { i.Algorithms = []string{"none"} }, "not supported"},
+		"HMAC":                          {func(i *auth.Issuer) { i.Algorithms = []string{"RS256", "HS256"} }, "not supported"},
+		"skew":                          {func(i *auth.Issuer) { i.ClockSkew = time.Hour }, "clock skew"},
+		"tenant":                        {func(i *auth.Issuer) { i.TenantID = "contoso" }, "not a GUID"},
+		"tenants":                       {func(i *auth.Issuer) { i.Tenants = []string{"contoso"} }, "not a GUID"},
+		"plain http":                    {func(i *auth.Issuer) { i.URL = "http://issuer.example" }, "https only"},
+		"metadata plain http":           {func(i *auth.Issuer) { i.MetadataURL = "http://issuer.example/x" }, "https only"},
+		"user in URL":                   {func(i *auth.Issuer) { i.MetadataURL = "https://a:b@issuer.example/x" }, "not an absolute URL"},
+		"neither tenant nor tenants":    {func(i *auth.Issuer) { i.TenantID = "" }, "that it may speak for"},
+		"tenant claim alone":            {func(i *auth.Issuer) { i.TenantID, i.TenantClaim = "", "realm" }, "that it may speak for"},
+		"any tenant and one":            {func(i *auth.Issuer) { i.TenantID, i.Tenants = "", []string{"*", tenant} }, "not a GUID"},
+		"placeholder and one tenant":    {func(i *auth.Issuer) { i.URL = multiTenant }, "does not go with {tenantid}"},
+		"placeholder and another claim": {func(i *auth.Issuer) { i.URL, i.TenantID, i.TenantClaim = multiTenant, "", "realm" }, "the tenant claim is tid"},
+		"placeholder":                   {func(i *auth.Issuer) { i.URL, i.TenantID = multiTenant, "" }, ""},
+		"any tenant":                    {func(i *auth.Issuer) { i.TenantID, i.Tenants = "", []string{"*"} }, ""},
+		"listed tenants":                {func(i *auth.Issuer) { i.TenantID, i.Tenants = "", []string{tenant} }, ""},
+		"good":                          {func(*auth.Issuer) {}, ""},
+		"loopback http":                 {func(i *auth.Issuer) { i.URL = "http://127.0.0.1:8080" }, ""},
+		"localhost http":                {func(i *auth.Issuer) { i.URL = "http://localhost:8080" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

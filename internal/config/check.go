@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -117,6 +118,24 @@ func issuers(c *Config) string {
 		if is.Tenant != "" && is.TenantClaim != "" {
 			return fmt.Sprintf("entry %d (%s): set tenant or tenant_claim, not both", i+1, is.URL)
 		}
+		if wrong := issuerTenants(is); wrong != "" {
+			return fmt.Sprintf("entry %d (%s): %s", i+1, is.URL, wrong)
+		}
+	}
+	return ""
+}
+
+// issuerTenants wants each issuer tied to tenants, by its URL or by its settings (ADR 0006). auth has the same rule; here
+// it is a line about the setting.
+func issuerTenants(is Issuer) string {
+	multiTenant := strings.Contains(is.URL, "{tenantid}")
+	switch {
+	case multiTenant && is.Tenant != "":
+		return "tenant does not go with {tenantid} in the url; set tenants"
+	case multiTenant && is.TenantClaim != "" && is.TenantClaim != "tid":
+		return "with {tenantid} in the url, tenant_claim can only be tid"
+	case !multiTenant && is.Tenant == "" && len(is.Tenants) == 0:
+		return `set tenant, or tenants, to those that this issuer may speak for; tenants: ["*"] means any`
 	}
 	return ""
 }

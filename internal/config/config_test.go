@@ -106,6 +106,10 @@ func TestRefusals(t *testing.T) {
 		{"issuer over http", "auth: {issuers: [{url: http://x.example, audiences: [a]}]}\n", nil, nil, "entry 1: url must be an https URL"},
 		{"issuer for everybody", "auth: {issuers: [{url: https://x}]}\n", nil, nil, "audiences must name at least one"},
 		{"two tenants", "auth: {issuers: [{url: https://x, audiences: [a], tenant: b, tenant_claim: c}]}\n", nil, nil, "not both"},
+		{"issuer for any tenant", "auth: {issuers: [{url: https://x, audiences: [a]}]}\n", nil, nil, "entry 1 (https://x): set tenant, or tenants"},
+		{"issuer that names its own tenants", "auth: {issuers: [{url: https://x, audiences: [a], tenant_claim: c}]}\n", nil, nil, "set tenant, or tenants"},
+		{"every tenant in one", "auth: {issuers: [{url: 'https://x/{tenantid}', audiences: [a], tenant: b}]}\n", nil, nil, "tenant does not go with {tenantid}"},
+		{"tenant beside the URL", "auth: {issuers: [{url: 'https://x/{tenantid}', audiences: [a], tenant_claim: c}]}\n", nil, nil, "tenant_claim can only be tid"},
 		{"not a role", "auth: {extra_directory_roles: [admin]}\n", nil, nil, `must be a list of GUIDs; "admin" is none`},
 		{"no data directory", "data_dir: ''\n", nil, nil, "data_dir must not be empty"},
 		{"authority over http", "graph: {authority_url: http://x}\n", nil, nil, "graph.authority_url must be an https URL"},
@@ -155,6 +159,22 @@ auth:
 	}
 	if diff := cmp.Diff(want, inEnvironment.Issuers); diff != "" {
 		t.Errorf("environment: %s", diff)
+	}
+}
+
+// TestIssuersTiedToTenants is the ways to say which tenants an issuer may speak for.
+func TestIssuersTiedToTenants(t *testing.T) {
+	t.Parallel()
+	for _, entry := range []string{
+		"url: https://x, tenant: 11111111-2222-3333-4444-555555555555",
+		"url: https://x, tenants: [11111111-2222-3333-4444-555555555555]",
+		"url: https://x, tenants: ['*'], tenant_claim: c",
+		"url: 'https://x/{tenantid}'",
+		"url: 'https://x/{tenantid}', tenant_claim: tid",
+	} {
+		if _, err := load(t, "auth: {issuers: [{audiences: [a], "+entry+"}]}\n", nil); err != nil {
+			t.Errorf("%s: %v", entry, err)
+		}
 	}
 }
 

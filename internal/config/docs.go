@@ -26,6 +26,7 @@ auth:
   issuers:
     - url: https://login.microsoftonline.com/{tenantid}/v2.0
       audiences: [api://patchbay]
+      tenants: [5f0c3b8e-9a55-4a41-8a0e-4f1d0f7a1c11]
 ` + "```" + `
 
 An unknown key or an unknown variable that begins with ` + "`" + EnvPrefix + "`" + ` is an error.

@@ -154,7 +154,7 @@ func callerSettings(c *Config) []setting {
 		},
 		{
 			key: "auth.issuers", into: &c.Issuers, check: issuers,
-			help: "OpenID Connect issuers whose tokens are accepted: a list in the file, the same list as JSON in the environment or flag. Members: `url`, the exact iss claim, in which {tenantid} stands for the token's tid; `audiences`, at least one; `tenant`, one GUID for all tokens, or `tenant_claim` (tid) with `tenants`, the only ones accepted; `metadata_url`; `roles_claim` (roles), a dotted path for nested claims; `scope_claim` (scp), whose presence makes a token delegated; `directory_roles_claim` (wids); `algorithms` (RS256, PS256, ES256); `clock_skew` (5m).",
+			help: "OpenID Connect issuers whose tokens are accepted: a list in the file, the same list as JSON in the environment or flag. Members: `url`, the exact iss claim, in which {tenantid} stands for the token's tid; `audiences`, at least one; `tenant`, one GUID for all tokens, or `tenants`, the only ones that the claim `tenant_claim` (tid) may name: one of the two is needed unless the URL has {tenantid}, with which `tenant` does not go and the claim is tid, and `[\"*\"]` means any; `metadata_url`; `roles_claim` (roles), a dotted path for nested claims; `scope_claim` (scp), whose presence makes a token delegated, while one without it is an application's and is refused if it tells of a person (`sid`, `session_state`, `upn`, `unique_name`, `preferred_username` or `email`, but for Keycloak's service accounts); `directory_roles_claim` (wids); `algorithms` (RS256, PS256, ES256); `clock_skew` (5m).",
 		},
 		{
 			key: "auth.extra_directory_roles", into: &c.ExtraDirectoryRoles, check: guids(&c.ExtraDirectoryRoles),

@@ -73,9 +73,9 @@ func NewIssuerWith(t testing.TB, algorithm string) *Issuer {
 	return i
 }
 
-// Settings is how a verifier is told to accept this issuer: Audience, the tenant in tid, all other defaults.
+// Settings is how a verifier is told to accept this issuer: Audience, any tenant in tid, all other defaults.
 func (i *Issuer) Settings() auth.Issuer {
-	return auth.Issuer{URL: i.URL, Audiences: []string{Audience}, Client: i.Client}
+	return auth.Issuer{URL: i.URL, Audiences: []string{Audience}, Tenants: []string{"*"}, Client: i.Client}
 }
 
 // Rotate publishes a new key beside the old ones and signs with it from now on. It returns the new kid.
@@ -126,11 +126,11 @@ func (i *Issuer) Fetches() int {
 	return i.fetches
 }
 
-// Claims are those of a token that is valid for an hour, before any of a tenant or a permission.
+// Claims are those of a client's token that is valid for an hour, before any of a tenant or a permission.
 func (i *Issuer) Claims() map[string]any {
 	now := i.Now()
 	return map[string]any{
-		"iss": i.URL, "aud": Audience, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+		"iss": i.URL, "aud": Audience, "azp": "test-client", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	}
 }
 

@@ -167,7 +167,7 @@ func TestOIDCClientOfOurs(t *testing.T) {
 	}
 	for _, tenant := range []string{b.Tenant.ID, "{tenantid}"} {
 		v, err := auth.NewVerifier(auth.Options{Now: b.Clock.Now, Issuers: []auth.Issuer{
-			{URL: auth.LocalIssuerURL(server.URL, tenant), Audiences: []string{server.URL}, Client: server.Client()},
+			{URL: auth.LocalIssuerURL(server.URL, tenant), Audiences: []string{server.URL}, Client: server.Client(), Tenants: []string{b.Tenant.ID}},
 		}})
 		if err != nil {
 			t.Fatal(err)
