@@ -203,7 +203,7 @@ func TestDevRepairsWhatIsMissing(t *testing.T) {
 func TestDevAndServeKeepApart(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
-	dev := startDev(t, t.TempDir())
+	dev := startDev(t, filepath.Join(t.TempDir(), "dev"))
 	dev.stop(t)
 	dir := filepath.Dir(dev.facts.EnvFile)
 	certificate := []string{"tls.cert_file=" + dev.facts.TLS.CertFile, "tls.key_file=" + dev.facts.TLS.KeyFile, "listen=127.0.0.1:0", "data_dir=" + dir}
@@ -216,7 +216,16 @@ func TestDevAndServeKeepApart(t *testing.T) {
 	if err := GenerateMasterKey(production); err != nil {
 		t.Fatal(err)
 	}
-	_, err = prepareServe(t.Context(), settings(t, append(certificate, "master_key_file="+production)...), log, nil)
+	certificate = append(certificate, "master_key_file="+production)
+	_, err = prepareServe(t.Context(), settings(t, certificate...), log, nil)
+	if err == nil || !strings.Contains(err.Error(), "server.pem was made by `patchbay dev`") {
+		t.Errorf("serve with a development certificate: %v", err)
+	}
+	own := filepath.Join(filepath.Dir(production), "tls")
+	if _, err := makePair(own+".pem", own+"-key.pem", serverTemplate(now(), now().Add(serverLife)), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = prepareServe(t.Context(), settings(t, append(certificate, "tls.cert_file="+own+".pem", "tls.key_file="+own+"-key.pem")...), log, nil)
 	if err == nil || !strings.Contains(err.Error(), "was made for development and the master key for production") {
 		t.Errorf("serve on a development database: %v", err)
 	}

@@ -37,6 +37,18 @@ type devTLS struct {
 	KeyFile    string // server-key.pem
 }
 
+// The names of the development certificate authority. `patchbay serve` knows its certificates by them.
+const (
+	devOrganization = "Patchbay development"
+	devCAName       = "Patchbay development CA"
+)
+
+// madeByDevCA tells whether the development certificate authority of any data directory made leaf, which may be the
+// authority's own certificate.
+func madeByDevCA(leaf *x509.Certificate) bool {
+	return leaf.Issuer.CommonName == devCAName && slices.Contains(leaf.Issuer.Organization, devOrganization)
+}
+
 // localHosts are the names and addresses of the development server certificate.
 var localHosts = []string{"localhost", "127.0.0.1", "::1"}
 
@@ -47,8 +59,8 @@ var systemBundles = []string{
 }
 
 // ensureDevTLS makes what is missing in dir: a certificate authority that can vouch for this machine's loopback names
-// only, and a server certificate of it. The authority is kept for its life; the server certificate is made again when it
-// is near its end, or does not fit the authority any more.
+// only, and a server certificate of it. The authority is kept for its life, unless it is wider than today's; the
+// server certificate is made again when it is near its end, or does not fit the authority any more.
 func ensureDevTLS(dir string, now time.Time) (devTLS, error) {
 	files := devTLS{
 		CAFile:     filepath.Join(dir, "ca.pem"),
@@ -61,7 +73,7 @@ func ensureDevTLS(dir string, now time.Time) (devTLS, error) {
 	if err != nil {
 		return devTLS{}, err
 	}
-	if ca == nil || !now.Before(ca.Leaf.NotAfter) {
+	if ca == nil || !now.Before(ca.Leaf.NotAfter) || !confined(ca.Leaf) {
 		if ca, err = makePair(files.CAFile, caKeyFile, caTemplate(now), nil); err != nil {
 			return devTLS{}, err
 		}
@@ -93,19 +105,22 @@ func writeBundle(files devTLS, ca *x509.Certificate) error {
 	return writeFile(files.BundleFile, bundle, modePublicFile)
 }
 
-// caTemplate is a certificate authority whose name constraints (RFC 5280 section 4.2.1.10) make it worthless for
-// anything but loopback names, should its key get lost.
+// caTemplate is a certificate authority whose name constraints (RFC 5280 section 4.2.1.10) and extended key usage make
+// it worthless for anything but servers with loopback names, should its key get lost.
 func caTemplate(now time.Time) *x509.Certificate {
 	return &x509.Certificate{
-		Subject:                     pkix.Name{CommonName: "Patchbay development CA", Organization: []string{"Patchbay development"}},
+		Subject:                     pkix.Name{CommonName: devCAName, Organization: []string{devOrganization}},
 		NotBefore:                   now.Add(-clockTolerance),
 		NotAfter:                    now.Add(caLife),
 		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		ExtKeyUsage:                 []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid:       true,
 		IsCA:                        true,
 		MaxPathLenZero:              true,
 		PermittedDNSDomainsCritical: true,
 		PermittedDNSDomains:         []string{"localhost"},
+		PermittedEmailAddresses:     []string{"localhost"}, // without a constraint on a kind of name, all of it is permitted
+		PermittedURIDomains:         []string{"localhost"},
 		PermittedIPRanges: []*net.IPNet{
 			{IP: net.IPv4(127, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)},
 			{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)},
@@ -113,9 +128,15 @@ func caTemplate(now time.Time) *x509.Certificate {
 	}
 }
 
+// confined tells whether ca is as narrow as caTemplate makes it now; those of the first version were wider.
+func confined(ca *x509.Certificate) bool {
+	return slices.Equal(ca.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) &&
+		len(ca.PermittedEmailAddresses) > 0 && len(ca.PermittedURIDomains) > 0
+}
+
 func serverTemplate(now, atMost time.Time) *x509.Certificate {
 	t := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "localhost", Organization: []string{"Patchbay development"}},
+		Subject:               pkix.Name{CommonName: "localhost", Organization: []string{devOrganization}},
 		NotBefore:             now.Add(-clockTolerance),
 		NotAfter:              now.Add(serverLife),
 		KeyUsage:              x509.KeyUsageDigitalSignature,

@@ -4,8 +4,10 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,12 @@ func TestDevTLSVouchesForThisMachineOnly(t *testing.T) {
 	for _, foreign := range []func(*x509.Certificate){
 		func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"graph.microsoft.com"}, nil },
 		func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, []net.IP{net.IPv4(192, 0, 2, 1)} },
+		func(c *x509.Certificate) {
+			c.DNSNames, c.IPAddresses, c.EmailAddresses = nil, nil, []string{"a@example.com"}
+		},
+		func(c *x509.Certificate) {
+			c.DNSNames, c.IPAddresses, c.URIs = nil, nil, []*url.URL{{Scheme: "spiffe", Host: "example.com", Path: "/a"}}
+		},
 	} {
 		template := serverTemplate(someDay, someDay.Add(serverLife))
 		foreign(template)
@@ -68,10 +76,74 @@ func TestDevTLSVouchesForThisMachineOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: someDay})
+		_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: someDay, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		if err == nil || !strings.Contains(err.Error(), "not permitted") {
 			t.Errorf("accepted for %v %v: %v", template.DNSNames, template.IPAddresses, err)
 		}
+	}
+}
+
+// TestDevCAMakesNoClientCertificates: a service that trusts the authority must not take its certificates for clients.
+func TestDevCAMakesNoClientCertificates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := mustDevTLS(t, dir, someDay)
+	ca, err := loadPair(files.CAFile, filepath.Join(dir, "ca-key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := serverTemplate(someDay, someDay.Add(serverLife))
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	pair, err := makePair(filepath.Join(dir, "x.pem"), filepath.Join(dir, "x-key.pem"), template, ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.Leaf)
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{
+		Roots: roots, CurrentTime: someDay, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err == nil {
+		t.Error("a client certificate of the authority is accepted")
+	}
+}
+
+// TestDevCAOfAnEarlierVersionIsReplaced starts with an authority that might vouch for more than servers.
+func TestDevCAOfAnEarlierVersionIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	earlier := caTemplate(someDay)
+	earlier.ExtKeyUsage, earlier.PermittedEmailAddresses, earlier.PermittedURIDomains = nil, nil, nil
+	ca, err := makePair(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem"), earlier, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := makePair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem"),
+		serverTemplate(someDay, ca.Leaf.NotAfter), ca); err != nil {
+		t.Fatal(err)
+	}
+	files := mustDevTLS(t, dir, someDay)
+	made := readCertificate(t, files.CAFile)
+	if made.Equal(ca.Leaf) || !slices.Equal(made.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) {
+		t.Errorf("the authority is for the usages %v", made.ExtKeyUsage)
+	}
+	if err := readCertificate(t, files.CertFile).CheckSignatureFrom(made); err != nil {
+		t.Errorf("the server certificate is not of the new authority: %v", err)
+	}
+}
+
+func TestDevCertificatesAreKnown(t *testing.T) {
+	t.Parallel()
+	files := mustDevTLS(t, t.TempDir(), someDay)
+	for _, path := range []string{files.CertFile, files.CAFile} {
+		if !madeByDevCA(readCertificate(t, path)) {
+			t.Errorf("%s is not known as a development certificate", filepath.Base(path))
+		}
+	}
+	other := readCertificate(t, files.CertFile)
+	other.Issuer.CommonName = "Example CA"
+	if madeByDevCA(other) {
+		t.Error("the certificate of another authority is taken for a development certificate")
 	}
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,7 +43,12 @@ func writeFile(path string, content []byte, mode fs.FileMode) (err error) {
 // readPrivateFile returns the content of a file that holds a secret, and refuses one that others may read. what names
 // it in errors: "the master key file". A missing file is fs.ErrNotExist.
 func readPrivateFile(path, what string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	defer f.Close()
+	info, err := f.Stat() // of what was opened: the path may lead to another file by now
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -52,7 +58,7 @@ func readPrivateFile(path, what string) ([]byte, error) {
 	if mode := info.Mode().Perm(); mode&othersMay != 0 {
 		return nil, fmt.Errorf("%s %s may be read by others (mode %04o); run: chmod 600 %s", what, path, mode, path)
 	}
-	content, err := os.ReadFile(path)
+	content, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -63,6 +69,37 @@ func readPrivateFile(path, what string) ([]byte, error) {
 func makePrivateDir(path string) error {
 	if err := os.MkdirAll(path, modePrivateDir); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}
+
+// requireOwnDir refuses a directory in which others may put files of their own in the place of ours. It may be missing.
+func requireOwnDir(path string) error {
+	const othersMayWrite fs.FileMode = 0o022
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the data directory: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&othersMayWrite != 0 {
+		return fmt.Errorf("the data directory %s may be written by others (mode %04o); run: chmod 700 %s", path, mode, path)
+	}
+	return nil
+}
+
+// requireOwnDatabase refuses a database file that others may use in any way. It may be missing: a new one is private.
+func requireOwnDatabase(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the database file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&othersMay != 0 {
+		return fmt.Errorf("the database file %s may be read or written by others (mode %04o); run: chmod 600 %s", path, mode, path)
 	}
 	return nil
 }

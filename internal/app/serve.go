@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +39,14 @@ func prepareServe(ctx context.Context, cfg *config.Config, log *slog.Logger, rel
 	if err != nil {
 		return nil, err
 	}
+	if cert != nil && madeByDevCA(cert.current.Load().Leaf) {
+		return nil, fmt.Errorf("the TLS certificate %s was made by `patchbay dev`; use one of a certificate authority that your clients trust", cfg.TLS.CertFile)
+	}
 	if cfg.PublicURL == "" && !listensOnLoopback(cfg.Listen) {
 		return nil, fmt.Errorf("public_url is not set; the listener %s is reachable from elsewhere, so name the https URL that clients use", cfg.Listen)
+	}
+	if err := requireOwnFiles(cfg); err != nil {
+		return nil, err
 	}
 	c, err := openCore(ctx, cfg, master, log)
 	if err != nil {
@@ -62,6 +69,16 @@ func prepareServe(ctx context.Context, cfg *config.Config, log *slog.Logger, rel
 		log.Info("health listening", "address", p.health.net.Addr().String())
 	}
 	return p, nil
+}
+
+// requireOwnFiles checks who else may change what the service keeps. SQLite makes files of its own beside the database.
+func requireOwnFiles(cfg *config.Config) error {
+	for _, dir := range []string{cfg.DataDir, filepath.Dir(cfg.Database)} {
+		if err := requireOwnDir(dir); err != nil {
+			return err
+		}
+	}
+	return requireOwnDatabase(cfg.Database)
 }
 
 // serverCertificate reads the TLS certificate; nil if tls.mode is off.

@@ -42,7 +42,7 @@ func showClientCertificate(a apiconn.Authentication, now time.Time) Object {
 
 // readClientCertificate is the kind.read of clientCertificateAuthentication: what a reader was shown may be sent back and
 // changes nothing; anything else is refused (contract section 2.4).
-func readClientCertificate(_ context.Context, _ *Intake, b body, now time.Time) (Proposal, error) {
+func readClientCertificate(_ context.Context, _ share, b body, now time.Time) (Proposal, error) {
 	if err := b.only(typeClientCertificate, memberCertificateList); err != nil {
 		return Proposal{}, err
 	}

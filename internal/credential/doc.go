@@ -7,7 +7,7 @@
 //
 // Reading is in two steps, so that a costly PKCS#12 file is opened before a transaction begins and not within it:
 //
-//	proposal, err := intake.Read(ctx, given, now) // all that does not depend on what is stored
+//	proposal, err := intake.Read(ctx, tenant, given, now) // all that does not depend on what is stored
 //	change, err := proposal.Against(&stored)      // cheap; within the transaction, again after each retry
 //	next, err := change.Onto(stored, seal)        // the configuration to write
 //

@@ -15,7 +15,7 @@ type kind struct {
 	name   string // the Graph type as clients write it
 	stored string // the Graph type it is kept and shown as
 	// read checks all that does not depend on what is stored; nil: the type cannot be read on its own.
-	read func(ctx context.Context, in *Intake, b body, now time.Time) (Proposal, error)
+	read func(ctx context.Context, in share, b body, now time.Time) (Proposal, error)
 	// show gives the members that a reader sees; nil: no configuration is ever kept as this type.
 	show func(a apiconn.Authentication, now time.Time) Object
 }
@@ -31,14 +31,14 @@ var kinds = []kind{
 const configuration = "authenticationConfiguration/"
 
 // Read checks an authenticationConfiguration of a POST or a PATCH as far as it can be checked without what is stored.
-// A PKCS#12 file is opened, which may take up to a second or two of CPU, and may wait for its turn until ctx ends
-// (Throttled). Everything else that is wrong is Invalid (contract sections 2.4, 2.5 and 8).
-func (in *Intake) Read(ctx context.Context, g Given, now time.Time) (Proposal, error) {
+// A PKCS#12 file is opened, which may take up to a second or two of CPU, and may wait for its turn, behind
+// other files of the tenant and for a free slot, until ctx ends (Throttled). Everything else that is wrong is Invalid (contract sections 2.4, 2.5 and 8).
+func (in *Intake) Read(ctx context.Context, tenant string, g Given, now time.Time) (Proposal, error) {
 	k, err := kindNamed(g.Type)
 	if err != nil {
 		return Proposal{}, err
 	}
-	return k.read(ctx, in, body{members: g.Members, path: configuration}, now)
+	return k.read(ctx, share{in, tenant}, body{members: g.Members, path: configuration}, now)
 }
 
 // Proposal is a Given that was found to be in order by itself.

@@ -38,7 +38,7 @@ func certificateStored(n int) *apiconn.Authentication {
 // accept is Read and Against.
 func accept(t testing.TB, g Given, current *apiconn.Authentication, now time.Time) (Change, error) {
 	t.Helper()
-	proposal, err := NewIntake(1).Read(t.Context(), g, now)
+	proposal, err := NewIntake(1).Read(t.Context(), "tenant", g, now)
 	if err != nil {
 		return Change{}, err
 	}

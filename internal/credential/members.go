@@ -26,7 +26,7 @@ type member struct {
 }
 
 // read is the kind.read of a memberSet: it checks what was given member by member.
-func (s memberSet) read(_ context.Context, _ *Intake, b body, _ time.Time) (Proposal, error) {
+func (s memberSet) read(_ context.Context, _ share, b body, _ time.Time) (Proposal, error) {
 	names := make([]string, len(s.members))
 	for i, m := range s.members {
 		names[i] = m.name

@@ -75,7 +75,7 @@ func TestHostileFilesCostNothing(t *testing.T) {
 			best := time.Hour // of five, because the machine does other work too
 			for range 5 {
 				began := time.Now()
-				if _, err := intake.Read(t.Context(), given, time.Now()); err == nil {
+				if _, err := intake.Read(t.Context(), "tenant", given, time.Now()); err == nil {
 					t.Fatal("a hostile file was accepted")
 				}
 				best = min(best, time.Since(began))
@@ -105,7 +105,7 @@ func BenchmarkHostileRefusal(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			given := pkcs12Given(c.build(builderFor(b, c.made)), c.made)
 			for b.Loop() {
-				if _, err := intake.Read(b.Context(), given, time.Now()); err == nil {
+				if _, err := intake.Read(b.Context(), "tenant", given, time.Now()); err == nil {
 					b.Fatal("a hostile file was accepted")
 				}
 			}
@@ -120,7 +120,7 @@ func BenchmarkOpen(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			given := pkcs12Given(shop.pfx(b, "pw", rsaPair+args), "pw")
 			for b.Loop() {
-				if _, err := intake.Read(b.Context(), given, time.Now()); err != nil {
+				if _, err := intake.Read(b.Context(), "tenant", given, time.Now()); err != nil {
 					b.Fatal(err)
 				}
 			}

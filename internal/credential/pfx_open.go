@@ -16,7 +16,7 @@ import (
 )
 
 // open opens a PKCS#12 file: the pre-scan at once, the rest when its turn has come.
-func (in *Intake) open(ctx context.Context, file []byte, password string, now time.Time) (identity, error) {
+func (in share) open(ctx context.Context, file []byte, password string, now time.Time) (identity, error) {
 	s, err := scan(file)
 	if err != nil {
 		return identity{}, err

@@ -261,7 +261,7 @@ func (c pfxCase) check(t *testing.T, intake *Intake) string {
 	now := time.Now().AddDate(c.years, 0, 0)
 
 	began := time.Now()
-	proposal, err := intake.Read(t.Context(), given, now)
+	proposal, err := intake.Read(t.Context(), "tenant", given, now)
 	took := time.Since(began).Round(10 * time.Microsecond)
 	outcome := c.outcome(t, proposal, err)
 	return fmt.Sprintf("%s\t%s\t%d\t%v\t%s", c.name, madeBy, len(file), took, outcome)

@@ -21,7 +21,7 @@ const (
 )
 
 // readPKCS12 is the kind.read of pkcs12Certificate: it always replaces what is stored (contract section 8, row 28).
-func readPKCS12(ctx context.Context, in *Intake, b body, now time.Time) (Proposal, error) {
+func readPKCS12(ctx context.Context, in share, b body, now time.Time) (Proposal, error) {
 	certificate, err := in.certificate(ctx, b, now)
 	if err != nil {
 		return Proposal{}, err
@@ -33,8 +33,8 @@ func readPKCS12(ctx context.Context, in *Intake, b body, now time.Time) (Proposa
 
 // ReadUpload checks the body of uploadClientCertificate {pkcs12Value, password}, opening the file as Read does. Against
 // then appends it to the certificates of a connector that is clientCertificateAuthentication already (contract 2.5).
-func (in *Intake) ReadUpload(ctx context.Context, g Given, now time.Time) (Proposal, error) {
-	certificate, err := in.certificate(ctx, body{members: g.Members}, now)
+func (in *Intake) ReadUpload(ctx context.Context, tenant string, g Given, now time.Time) (Proposal, error) {
+	certificate, err := share{in, tenant}.certificate(ctx, body{members: g.Members}, now)
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -76,7 +76,7 @@ func (c NewCertificate) after(current *apiconn.Authentication) *NewCertificate {
 }
 
 // certificate opens the PKCS#12 file in b and checks that it can be used at now.
-func (in *Intake) certificate(ctx context.Context, b body, now time.Time) (NewCertificate, error) {
+func (in share) certificate(ctx context.Context, b body, now time.Time) (NewCertificate, error) {
 	if err := b.only(typePKCS12, memberPKCS12Value, memberPassword); err != nil {
 		return NewCertificate{}, err
 	}

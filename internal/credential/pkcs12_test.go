@@ -80,14 +80,14 @@ func TestPKCS12ValueIsRequired(t *testing.T) {
 	for _, members := range []map[string]any{{}, {"pkcs12Value": nil}, {"pkcs12Value": ""}, {"password": "p"}} {
 		_, err := accept(t, Given{Type: typePKCS12, Members: members}, certificateStored(1), noon)
 		wantError(t, err, apiconn.ReasonRequired, configuration+"pkcs12Value", "must not be null or empty")
-		_, err = NewIntake(1).ReadUpload(t.Context(), Given{Members: members}, noon)
+		_, err = NewIntake(1).ReadUpload(t.Context(), "tenant", Given{Members: members}, noon)
 		wantError(t, err, apiconn.ReasonRequired, "pkcs12Value", "must not be null or empty")
 	}
 }
 
 func TestUpload(t *testing.T) {
 	t.Parallel()
-	proposal, err := NewIntake(1).ReadUpload(t.Context(), pkcs12Given(smallFile(t), "pw"), time.Now())
+	proposal, err := NewIntake(1).ReadUpload(t.Context(), "tenant", pkcs12Given(smallFile(t), "pw"), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +111,9 @@ func TestUpload(t *testing.T) {
 		t.Errorf("the same certificate again: %+v, %v", change, err)
 	}
 
-	_, err = NewIntake(1).ReadUpload(t.Context(), Given{Members: map[string]any{"foo": 1}}, noon)
+	_, err = NewIntake(1).ReadUpload(t.Context(), "tenant", Given{Members: map[string]any{"foo": 1}}, noon)
 	wantError(t, err, apiconn.ReasonUnknownProperty, "foo", "'foo' does not exist")
-	_, err = NewIntake(1).ReadUpload(t.Context(), pkcs12Given(smallFile(t), "other"), time.Now())
+	_, err = NewIntake(1).ReadUpload(t.Context(), "tenant", pkcs12Given(smallFile(t), "other"), time.Now())
 	wantError(t, err, apiconn.ReasonPKCS12Password, "password", "does not open the PKCS#12 file")
 }
 
@@ -209,20 +209,20 @@ func TestCertificateSentBack(t *testing.T) {
 func TestIntakeOpensSoManyAtATime(t *testing.T) {
 	t.Parallel()
 	in := NewIntake(1)
-	done, err := in.turn(t.Context())
+	done, err := share{in, "tenant"}.turn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = in.Read(ctx, pkcs12Given(smallFile(t), "pw"), time.Now())
+	_, err = in.Read(ctx, "tenant", pkcs12Given(smallFile(t), "pw"), time.Now())
 	if e := apiconn.AsError(err); e == nil || e.Kind != apiconn.Throttled || e.RetryAfter <= 0 {
 		t.Errorf("no slot is free: %v", err)
 	}
-	_, err = in.Read(ctx, pkcs12Given([]byte("junk"), "pw"), time.Now()) // refused without a turn
+	_, err = in.Read(ctx, "tenant", pkcs12Given([]byte("junk"), "pw"), time.Now()) // refused without a turn
 	wantError(t, err, "", configuration+"pkcs12Value", "is not a PKCS#12 file")
 	done()
-	if _, err := in.Read(t.Context(), pkcs12Given(smallFile(t), "pw"), time.Now()); err != nil {
+	if _, err := in.Read(t.Context(), "tenant", pkcs12Given(smallFile(t), "pw"), time.Now()); err != nil {
 		t.Errorf("the slot is free again: %v", err)
 	}
 	if cap(NewIntake(0).slots) < 1 {

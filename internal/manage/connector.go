@@ -81,7 +81,7 @@ func (s *Service) CreateConnector(ctx context.Context, who auth.Caller, given Co
 	case given.Authentication == nil:
 		return ConnectorView{}, apiconn.RequiredValue("authenticationConfiguration")
 	}
-	change, err := s.read(ctx, given)
+	change, err := s.read(ctx, who.TenantID, given)
 	if err != nil {
 		return ConnectorView{}, err
 	}
@@ -124,7 +124,7 @@ func (s *Service) UpdateConnector(ctx context.Context, who auth.Caller, id strin
 	if err := who.Require(auth.APIConnectorsReadWriteAll); err != nil {
 		return ConnectorView{}, err
 	}
-	proposal, err := s.read(ctx, patch)
+	proposal, err := s.read(ctx, who.TenantID, patch)
 	if err != nil {
 		return ConnectorView{}, err
 	}
@@ -147,7 +147,7 @@ func (s *Service) UploadClientCertificate(ctx context.Context, who auth.Caller, 
 	if err := who.Require(auth.APIConnectorsReadWriteAll); err != nil {
 		return ConnectorView{}, err
 	}
-	proposal, err := s.Intake.ReadUpload(ctx, given, s.Now())
+	proposal, err := s.Intake.ReadUpload(ctx, who.TenantID, given, s.Now())
 	if err != nil {
 		return ConnectorView{}, err
 	}
@@ -174,7 +174,7 @@ func (s *Service) DeleteConnector(ctx context.Context, who auth.Caller, id strin
 
 // read checks all of a patch that can be checked without the stored connector, before any transaction: opening a PKCS#12
 // file takes its time.
-func (s *Service) read(ctx context.Context, given ConnectorPatch) (credential.Proposal, error) {
+func (s *Service) read(ctx context.Context, tenant string, given ConnectorPatch) (credential.Proposal, error) {
 	if given.DisplayName != nil {
 		if err := apiconn.ValidateDisplayName(*given.DisplayName); err != nil {
 			return credential.Proposal{}, err
@@ -188,7 +188,7 @@ func (s *Service) read(ctx context.Context, given ConnectorPatch) (credential.Pr
 	if given.Authentication == nil {
 		return credential.Proposal{}, nil
 	}
-	return s.Intake.Read(ctx, *given.Authentication, s.Now())
+	return s.Intake.Read(ctx, tenant, *given.Authentication, s.Now())
 }
 
 // authenticate lays a proposal over a connector's configuration, sealing what is new for the version it is about to get.

@@ -97,28 +97,35 @@ func (r KeyRotation) Rewrap(ctx context.Context, who auth.Caller, next seal.Mast
 	return nil
 }
 
-// Verify opens every sealed value and returns how many there are and which do not open.
+// Verify opens every sealed value as its owner has it, at the version that the owner says, and returns how many there
+// are and which do not open: a changed row, one put back from an older version, and one that is gone.
 func (r KeyRotation) Verify(ctx context.Context, who auth.Caller) (total int, damaged []DamagedSeal, err error) {
 	if err := who.Require(auth.Operator); err != nil {
 		return 0, nil, err
 	}
-	opener := r.Keys.Opener()
-	// No key has the id 0, so this walks through all of them.
-	err = r.walk(ctx, 0, func(rows []store.SealedRow) error {
-		total += len(rows)
-		for _, row := range rows {
-			_, err := opener.Open(ctx, owner(row), box(row))
-			if errors.Is(err, seal.ErrDamaged) {
-				damaged = append(damaged, damage(row))
-				continue
-			}
-			if err != nil {
-				return err
-			}
+	for row, err := range r.Store.AllSealed(ctx) {
+		if err != nil {
+			return total, damaged, err
 		}
-		return nil
-	})
-	return total, damaged, err
+		total++
+		err = r.opens(ctx, row)
+		if errors.Is(err, seal.ErrDamaged) {
+			damaged = append(damaged, damage(row))
+		} else if err != nil {
+			return total, damaged, err
+		}
+	}
+	return total, damaged, nil
+}
+
+// opens tells whether one value opens: seal.ErrDamaged if it does not or has no ciphertext.
+func (r KeyRotation) opens(ctx context.Context, row store.SealedRow) error {
+	if len(row.Sealed.Ciphertext) == 0 {
+		return seal.ErrDamaged
+	}
+	secret, err := r.Keys.Opener().Open(ctx, owner(row), box(row))
+	clear(secret)
+	return err
 }
 
 // ring reads the key ring as it is in the database now.

@@ -323,6 +323,41 @@ func TestRotateReportsDamageAndKeepsTheOldKey(t *testing.T) {
 	}
 }
 
+// TestVerifyFindsRowsThatWerePutBackOrLost damages the database in ways that leave each row good by itself.
+func TestVerifyFindsRowsThatWerePutBackOrLost(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "db")
+	h := openHouse(t, path, newRing(t, path))
+	old, lost := h.create(t, "put back", "first-password"), h.create(t, "lost", "lost-password")
+	h.create(t, "good", "good-password")
+	before, err := h.Store.ConnectorSealed(t.Context(), rotationTenant, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := before.Authentication.Sealed["password"]
+	changed := manage.ConnectorPatch{Authentication: basic("second-password")}
+	if _, err := h.UpdateConnector(t.Context(), h.operator, old, changed, manage.Precondition{}); err != nil {
+		t.Fatal(err)
+	}
+	if total, damaged, err := h.rotation.Verify(t.Context(), h.operator); total != 3 || damaged != nil || err != nil {
+		t.Fatalf("before the damage: %d, %v, %v", total, damaged, err)
+	}
+	tamper(t, path, "UPDATE secrets SET version = $1, ciphertext = $2 WHERE owner_id = $3", first.Version, first.Ciphertext, old)
+	tamper(t, path, "DELETE FROM secrets WHERE owner_id = $1", lost)
+
+	total, damaged, err := h.rotation.Verify(t.Context(), h.operator)
+	if total != 3 || err != nil {
+		t.Errorf("verify counts %d, %v; want 3", total, err)
+	}
+	got := map[string]int64{}
+	for _, d := range damaged {
+		got[d.OwnerID] = d.Version
+	}
+	if diff := cmp.Diff(map[string]int64{old: first.Version + 1, lost: first.Version}, got); diff != "" {
+		t.Errorf("damaged owners with the version they should have (-want +got):\n%s", diff)
+	}
+}
+
 func TestRewrapChangesTheMasterKeyOnly(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "db")

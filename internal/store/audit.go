@@ -21,7 +21,7 @@ var auditEntries = resource{
 		"activityDisplayName": {expression: "activity"},
 		"category":            {expression: "category"},
 		"operationType":       {expression: "operation"},
-		"correlationId":       {expression: "correlation_id"},
+		"correlationId":       {expression: "correlation_id", nullable: true},
 		"result":              {expression: "CAST('success' AS TEXT)"},
 		"loggedByService":     {expression: "service"},
 
@@ -83,12 +83,17 @@ func (s *Store) AuditEntries(ctx context.Context, tenant string, ask apiconn.Que
 		}
 	}
 	q := &query{dialect: s.dialect, resource: auditEntries}
-	limit, _, err := q.rows(auditColumns, "audit_entries", tenant, ask)
+	limit, terms, err := q.rows(auditColumns, "audit_entries", tenant, ask)
 	if err != nil {
 		return apiconn.Page[apiconn.AuditEntry]{}, err
 	}
-	rows, err := s.read.queryOnce(ctx, q.text.String(), q.args...)
-	found, err := collect(rows, err, scanAudit)
+	text := "WITH found AS MATERIALIZED (" + q.text.String() + ") SELECT " + auditColumns + " FROM found ORDER BY " + orderBy(terms, "")
+	var found []apiconn.AuditEntry
+	err = s.lists.run(ctx, tenant, func(ctx context.Context, db *statements) error {
+		rows, err := db.queryOnce(ctx, text, q.args...)
+		found, err = collect(rows, err, scanAudit)
+		return err
+	})
 	if err != nil {
 		return apiconn.Page[apiconn.AuditEntry]{}, s.fail("list audit entries", err)
 	}

@@ -164,3 +164,18 @@ func TestPruneAudit(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditFilterOfAbsentCorrelation: a change by a local command belongs to no request, so its correlationId is null.
+func TestAuditFilterOfAbsentCorrelation(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.auditNumber(t, tenantA, 1, nil)
+	h.auditNumber(t, tenantA, 2, func(a *apiconn.AuditEntry) { a.CorrelationID = "" })
+	for op, want := range map[apiconn.Op]string{apiconn.Eq: "audit " + number(2), apiconn.Ne: "audit " + number(1)} {
+		where := &apiconn.Condition{Op: op, Property: "correlationId", Null: true}
+		page, err := h.AuditEntries(t.Context(), tenantA, apiconn.Query{Where: where})
+		if err != nil || len(page.Items) != 1 || page.Items[0].ID != want {
+			t.Errorf("%s null: %+v, %v, want %s", op, page.Items, err, want)
+		}
+	}
+}

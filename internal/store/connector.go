@@ -38,9 +38,13 @@ func (s *Store) Connectors(ctx context.Context, tenant string, ask apiconn.Query
 	if err != nil {
 		return apiconn.Page[apiconn.Connector]{}, err
 	}
-	text := "SELECT " + connectorRowColumns + " FROM (" + q.text.String() + ")" + connectorRowJoin +
+	text := "WITH found AS MATERIALIZED (" + q.text.String() + ") SELECT " + connectorRowColumns + " FROM found" + connectorRowJoin +
 		" ORDER BY " + orderBy(terms, "c.") + ", k.sequence, k.thumbprint"
-	found, err := readConnectors(s.read.queryOnce(ctx, text, q.args...))
+	var found []apiconn.Connector
+	err = s.lists.run(ctx, tenant, func(ctx context.Context, db *statements) (err error) {
+		found, err = readConnectors(db.queryOnce(ctx, text, q.args...))
+		return err
+	})
 	if err != nil {
 		return apiconn.Page[apiconn.Connector]{}, s.fail("list connectors", err)
 	}
@@ -73,8 +77,12 @@ func (s *Store) count(ctx context.Context, r resource, table, tenant string, whe
 	if err != nil {
 		return 0, err
 	}
-	rows, err := s.read.queryOnce(ctx, "SELECT count(*) FROM "+table+" WHERE "+clause, q.args...)
-	counts, err := collect(rows, err, func(row scanner) (n int64, err error) { return n, row.Scan(&n) })
+	var counts []int64
+	err = s.lists.run(ctx, tenant, func(ctx context.Context, db *statements) error {
+		rows, err := db.queryOnce(ctx, "SELECT count(*) FROM "+table+" WHERE "+clause, q.args...)
+		counts, err = collect(rows, err, func(row scanner) (n int64, err error) { return n, row.Scan(&n) })
+		return err
+	})
 	if err != nil {
 		return 0, s.fail("count "+r.name, err)
 	}

@@ -26,7 +26,8 @@ type Store struct {
 	dialect dialect
 	now     func() time.Time // UTC, whole microseconds
 	read    *statements
-	readers *sql.DB
+	readers *sql.DB // what everything depends on, found by key; never what a client's filter shapes
+	lists   *listings
 	writers *sql.DB
 	writer  *writer
 }
@@ -71,10 +72,15 @@ func open(ctx context.Context, d dialect, path string, o Options) (_ *Store, err
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	// A reader works on the processor only, so connections beyond a few per core would just hold memory.
-	connections := max(4, 2*runtime.GOMAXPROCS(0))
-	s.readers.SetMaxOpenConns(connections)
-	s.readers.SetMaxIdleConns(connections)
+	cores := runtime.GOMAXPROCS(0)
+	s.readers.SetMaxOpenConns(max(2, cores))
+	s.readers.SetMaxIdleConns(max(2, cores))
 	s.read = newStatements(s.readers)
+	pool, err := sql.Open(d.driver, d.source(path, true))
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.lists = newListings(pool, max(4, 2*cores))
 	if s.writer, err = startWriter(ctx, d, s.writers); err != nil {
 		return nil, err
 	}
@@ -93,6 +99,9 @@ func (s *Store) Close() error {
 	// Readers first: the last connection to close moves the journal into the database.
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
+	}
+	if s.lists != nil {
+		errs = append(errs, s.lists.pool.Close())
 	}
 	if s.writers != nil {
 		errs = append(errs, s.writers.Close())

@@ -125,10 +125,15 @@ func (res resource) query(o odata.Options, pageSize int) (apiconn.Query, error) 
 	return q, res.checkPosition(q)
 }
 
-// checkPosition makes sure that a position belongs to the order it is used with.
+// checkPosition makes sure that a position belongs to the order it is used with: a value for each term, and the id, which
+// ends the order wherever it is named because nothing can follow it.
 func (res resource) checkPosition(q apiconn.Query) error {
-	ok := len(q.After) == len(q.Order)+1
-	for i := 0; ok && i < len(q.Order); i++ {
+	terms := len(q.Order)
+	if i := slices.IndexFunc(q.Order, func(o apiconn.Order) bool { return o.Property == "id" }); i >= 0 {
+		terms = i
+	}
+	ok := len(q.After) == terms+1
+	for i := 0; ok && i < terms; i++ {
 		if p, _ := res.find(q.Order[i].Property); p.kind == instant {
 			_, err := strconv.ParseInt(q.After[i], 10, 64)
 			ok = err == nil
