@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"io/fs"
@@ -27,11 +28,11 @@ type certificate struct {
 	seen      [2]stamp     // of the files that were last read, good or bad
 }
 
-// stamp tells versions of a file apart without reading it.
+// stamp tells versions of a file apart: by content, because two versions may have one size and, within a tick of the file
+// system's clock, one time.
 type stamp struct {
-	modified time.Time
-	size     int64
-	mode     fs.FileMode
+	mode fs.FileMode
+	sum  [sha256.Size]byte
 }
 
 // loadCertificate reads the pair for the first time; whatever is wrong with it is an error here.
@@ -103,7 +104,10 @@ func (c *certificate) stamps() (out [2]stamp, err error) {
 			err = fmt.Errorf("%s: %w", [...]string{"tls.cert_file", "tls.key_file"}[i], statErr)
 			continue
 		}
-		out[i] = stamp{modified: info.ModTime(), size: info.Size(), mode: info.Mode()}
+		out[i].mode = info.Mode()
+		if content, readErr := os.ReadFile(path); readErr == nil { // read says what is wrong with a file that cannot be read
+			out[i].sum = sha256.Sum256(content)
+		}
 	}
 	return out, err
 }
