@@ -7,6 +7,9 @@ const (
 	ActivityCreateConnector = "Create Api connector"
 	ActivityUpdateConnector = "Update Api connector"
 	ActivityDeleteConnector = "Delete Api connector"
+	ActivityCreateUserFlow  = "Create user flow"
+	ActivityUpdateUserFlow  = "Update user flow"
+	ActivityDeleteUserFlow  = "Delete user flow"
 )
 
 // AuditEntry is one change, written in the transaction of the change (Graph: directoryAudit). It never holds a secret.
