@@ -33,6 +33,9 @@ var operations = map[string]string{
 	apiconn.ActivityCreateConnector: "Add",
 	apiconn.ActivityUpdateConnector: "Update",
 	apiconn.ActivityDeleteConnector: "Delete",
+	apiconn.ActivityCreateUserFlow:  "Add",
+	apiconn.ActivityUpdateUserFlow:  "Update",
+	apiconn.ActivityDeleteUserFlow:  "Delete",
 }
 
 // auditEntry describes a change of a connector from before to after; a zero Connector is "not there".
@@ -41,18 +44,34 @@ func (s *Service) auditEntry(ctx context.Context, who auth.Caller, activity stri
 	if subject.ID == "" {
 		subject = before
 	}
-	return &apiconn.AuditEntry{
-		TenantID: subject.TenantID, ID: uuid.NewString(), At: s.Now(),
+	entry := s.entry(ctx, who, activity, apiconn.AuditTarget{
+		ID: subject.ID, DisplayName: subject.DisplayName, Type: "IdentityApiConnector",
+		Modified: modified(auditFacts(before), auditFacts(after)),
+	})
+	return &entry
+}
+
+// userFlowEntry describes a change of a user flow from before to after; a zero UserFlow is "not there".
+func (s *Service) userFlowEntry(ctx context.Context, who auth.Caller, activity string, before, after apiconn.UserFlow) apiconn.AuditEntry {
+	subject := after
+	if subject.ID == "" {
+		subject = before
+	}
+	return s.entry(ctx, who, activity, apiconn.AuditTarget{
+		ID: subject.ID, DisplayName: subject.ID, Type: "IdentityUserFlow", // a user flow has no other name
+		Modified: modified(userFlowFacts(before), userFlowFacts(after)),
+	})
+}
+
+func (s *Service) entry(ctx context.Context, who auth.Caller, activity string, target apiconn.AuditTarget) apiconn.AuditEntry {
+	return apiconn.AuditEntry{
+		TenantID: who.TenantID, ID: uuid.NewString(), At: s.Now(),
 		Activity: activity, Category: "ResourceManagement", Service: "B2C", Operation: operations[activity],
-		CorrelationID: apiconn.RequestID(ctx), Actor: who.Actor(),
-		Targets: []apiconn.AuditTarget{{
-			ID: subject.ID, DisplayName: subject.DisplayName, Type: "IdentityApiConnector",
-			Modified: modified(auditFacts(before), auditFacts(after)),
-		}},
+		CorrelationID: apiconn.RequestID(ctx), Actor: who.Actor(), Targets: []apiconn.AuditTarget{target},
 	}
 }
 
-// fact is one property of a connector as an audit entry shows it. mark differs whenever the property was set anew, also
+// fact is one property as an audit entry shows it. mark differs whenever the property was set anew, also
 // where the shown value is only a mask.
 type fact struct{ property, shown, mark string }
 
@@ -83,6 +102,24 @@ func auditFacts(c apiconn.Connector) []fact {
 		facts = append(facts, fact{configuration + "certificateList", list, list})
 	}
 	slices.SortStableFunc(facts[3:], func(a, b fact) int { return strings.Compare(a.property, b.property) })
+	return facts
+}
+
+func userFlowFacts(f apiconn.UserFlow) []fact {
+	if f.ID == "" {
+		return nil
+	}
+	version := strconv.FormatFloat(float64(f.TypeVersion), 'g', -1, 32)
+	facts := []fact{{"userFlowType", f.Type, f.Type}, {"userFlowTypeVersion", version, version}}
+	if f.Kind == apiconn.B2C {
+		enabled := strconv.FormatBool(f.LanguageCustomization)
+		facts = append(facts, fact{"isLanguageCustomizationEnabled", enabled, enabled}, fact{"defaultLanguageTag", f.DefaultLanguage, f.DefaultLanguage})
+	}
+	for _, step := range apiconn.Steps {
+		if id := f.ConnectorIDs[step.Name]; id != "" {
+			facts = append(facts, fact{"apiConnectorConfiguration/" + step.Name, id, id})
+		}
+	}
 	return facts
 }
 

@@ -159,16 +159,24 @@ func (s *Service) UploadClientCertificate(ctx context.Context, who auth.Caller, 
 	})
 }
 
-// DeleteConnector removes a connector with everything sealed for it.
+// DeleteConnector removes a connector with everything sealed for it. While a user flow uses it that is a Conflict, unless
+// UnlinkOnDelete takes it out of those flows (contract 8, row 31).
 func (s *Service) DeleteConnector(ctx context.Context, who auth.Caller, id string, match Precondition) error {
 	if err := who.Require(auth.APIConnectorsReadWriteAll); err != nil {
 		return err
 	}
-	return s.Store.DeleteConnector(ctx, who.TenantID, id, func(c apiconn.Connector) (apiconn.AuditEntry, error) {
-		if err := match.check(c.Version); err != nil {
-			return apiconn.AuditEntry{}, err
+	return s.Store.DeleteConnector(ctx, who.TenantID, id, func(c apiconn.Connector, users []apiconn.UserFlow) ([]apiconn.AuditEntry, error) {
+		if err := match.check("connector", c.Version); err != nil {
+			return nil, err
 		}
-		return *s.auditEntry(ctx, who, apiconn.ActivityDeleteConnector, c, apiconn.Connector{}), nil
+		if len(users) > 0 && !s.UnlinkOnDelete {
+			return nil, inUse(users)
+		}
+		entries := []apiconn.AuditEntry{*s.auditEntry(ctx, who, apiconn.ActivityDeleteConnector, c, apiconn.Connector{})}
+		for _, f := range users {
+			entries = append(entries, s.userFlowEntry(ctx, who, apiconn.ActivityUpdateUserFlow, f, withoutConnector(f, id)))
+		}
+		return entries, nil
 	})
 }
 
@@ -210,7 +218,7 @@ func (s *Service) change(ctx context.Context, who auth.Caller, id string, match 
 	var result ConnectorView
 	err := s.sealing(ctx, func() error {
 		c, prior, err := s.Store.UpdateConnector(ctx, who.TenantID, id, record, func(c *apiconn.Connector) (*apiconn.AuditEntry, error) {
-			if err := match.check(c.Version); err != nil {
+			if err := match.check("connector", c.Version); err != nil {
 				return nil, err
 			}
 			before := *c

@@ -36,15 +36,17 @@ type Service struct {
 
 	AllowHTTP       bool          // accept http:// in targetUrl: development only
 	UploadOntoBasic bool          // uploadClientCertificate on a Basic connector replaces instead of failing (contract 8, row 30)
+	UnlinkOnDelete  bool          // deleting a connector that user flows use unlinks it there instead of failing (contract 8, row 31)
 	OnceFor         time.Duration // how long an Idempotency-Key is remembered; 0: 24 hours
 }
 
-// Precondition is what must hold of a connector before it is changed (If-Match). The zero value is always met.
+// Precondition is what must hold of a connector or a user flow before it is changed (If-Match). The zero value is always met.
 type Precondition struct {
 	Versions []int64 // acceptable versions; nil: any
 }
 
-func (p Precondition) check(version int64) error {
+// check names the thing in its error.
+func (p Precondition) check(thing string, version int64) error {
 	if p.Versions == nil {
 		return nil
 	}
@@ -53,7 +55,7 @@ func (p Precondition) check(version int64) error {
 			return nil
 		}
 	}
-	return apiconn.Errorf(apiconn.Stale, "The connector was changed since its ETag was read. Read it again and repeat the change with the new ETag.")
+	return apiconn.Errorf(apiconn.Stale, "The %s was changed since its ETag was read. Read it again and repeat the change with the new ETag.", thing)
 }
 
 // Once is the request for an operation to happen once only, however often it is sent (the Idempotency-Key header).
@@ -79,13 +81,21 @@ func (s *Service) record(who auth.Caller, operation string, o Once) *store.Once 
 	}
 }
 
+// matching refuses a request whose key was seen before with another.
+func matching(record, prior *store.Once) error {
+	if bytes.Equal(prior.MAC, record.MAC) {
+		return nil
+	}
+	return &apiconn.Error{
+		Kind: apiconn.Conflict, Reason: apiconn.ReasonIdempotencyMismatch, Field: "Idempotency-Key",
+		Message: "This Idempotency-Key was used before with another request. Use a new key for a new request.",
+	}
+}
+
 // repeated answers a request whose key was seen before: with what it made then, or with a refusal if the request is another.
 func (s *Service) repeated(ctx context.Context, who auth.Caller, record, prior *store.Once) (ConnectorView, error) {
-	if !bytes.Equal(prior.MAC, record.MAC) {
-		return ConnectorView{}, &apiconn.Error{
-			Kind: apiconn.Conflict, Reason: apiconn.ReasonIdempotencyMismatch, Field: "Idempotency-Key",
-			Message: "This Idempotency-Key was used before with another request. Use a new key for a new request.",
-		}
+	if err := matching(record, prior); err != nil {
+		return ConnectorView{}, err
 	}
 	c, err := s.Store.Connector(ctx, who.TenantID, prior.ResultID)
 	if err != nil {

@@ -208,19 +208,19 @@ func TestDeleteConnectorLeavesNothing(t *testing.T) {
 	h.create(t, c)
 	other := h.createBasic(t, tenantA, "b", "secret")
 	refuse := apiconn.Errorf(apiconn.Stale, "changed")
-	if err := h.DeleteConnector(t.Context(), tenantA, "a", func(apiconn.Connector) (apiconn.AuditEntry, error) {
-		return apiconn.AuditEntry{}, refuse
+	if err := h.DeleteConnector(t.Context(), tenantA, "a", func(apiconn.Connector, []apiconn.UserFlow) ([]apiconn.AuditEntry, error) {
+		return nil, refuse
 	}); apiconn.KindOf(err) != apiconn.Stale {
 		t.Errorf("refused by check: got %v", err)
 	}
 	if _, err := h.Connector(t.Context(), tenantA, "a"); err != nil {
 		t.Errorf("after check refused: %v", err)
 	}
-	deletion := func(got apiconn.Connector) (apiconn.AuditEntry, error) {
-		if got.DisplayName != c.DisplayName || got.Authentication.Sealed != nil {
+	deletion := func(got apiconn.Connector, users []apiconn.UserFlow) ([]apiconn.AuditEntry, error) {
+		if got.DisplayName != c.DisplayName || got.Authentication.Sealed != nil || len(users) > 0 {
 			t.Errorf("check got %+v", got)
 		}
-		return entry("delete"), nil
+		return []apiconn.AuditEntry{entry("delete")}, nil
 	}
 	if err := h.DeleteConnector(t.Context(), tenantA, "a", deletion); err != nil {
 		t.Fatal(err)

@@ -104,11 +104,12 @@ func (s *Store) UpdateConnector(ctx context.Context, tenant, id string, once *On
 	return result, found, nil
 }
 
-// DeleteConnector deletes a connector, its certificates and its secrets, and writes the audit entry that check returns.
-// check gets the connector without sealed members; its error is returned as it is and keeps the connector. NotFound if
-// the tenant has no such connector.
+// DeleteConnector deletes a connector, its certificates and its secrets, and writes the audit entries that check returns.
+// check gets the connector without sealed members and the user flows that it is linked to; its error is returned as it is
+// and keeps the connector. Without one, the connector is taken out of those flows. NotFound if the tenant has no such
+// connector.
 func (s *Store) DeleteConnector(ctx context.Context, tenant, id string,
-	check func(c apiconn.Connector) (apiconn.AuditEntry, error),
+	check func(c apiconn.Connector, users []apiconn.UserFlow) ([]apiconn.AuditEntry, error),
 ) error {
 	return s.write(ctx, "delete a connector", func(ctx context.Context, db *statements) error {
 		c, err := readConnector(ctx, db, tenant, id)
@@ -116,8 +117,16 @@ func (s *Store) DeleteConnector(ctx context.Context, tenant, id string,
 			return err
 		}
 		c.Authentication.Sealed = nil
-		audit, err := check(c)
+		users, err := readUserFlowsOf(ctx, db, tenant, id)
 		if err != nil {
+			return err
+		}
+		audit, err := check(c, users)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		if err := unlinkConnector(ctx, db, tenant, id, now); err != nil {
 			return err
 		}
 		if _, err := db.exec(ctx, "DELETE FROM secrets WHERE tenant_id = $1 AND owner_id = $2", tenant, id); err != nil {
@@ -126,7 +135,12 @@ func (s *Store) DeleteConnector(ctx context.Context, tenant, id string,
 		if _, err := db.exec(ctx, "DELETE FROM connectors WHERE tenant_id = $1 AND id = $2", tenant, id); err != nil {
 			return err
 		}
-		return insertAudit(ctx, db, tenant, audit, s.now())
+		for _, entry := range audit {
+			if err := insertAudit(ctx, db, tenant, entry, now); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -145,6 +145,41 @@ func rename(to string) func(*apiconn.Connector) (*apiconn.AuditEntry, error) {
 	}
 }
 
+// deleting lets a connector go, whatever uses it.
+func deleting(correlation string) func(apiconn.Connector, []apiconn.UserFlow) ([]apiconn.AuditEntry, error) {
+	return func(apiconn.Connector, []apiconn.UserFlow) ([]apiconn.AuditEntry, error) {
+		return []apiconn.AuditEntry{entry(correlation)}, nil
+	}
+}
+
+// flow is a user flow whose step postFederationSignup calls a connector.
+func flow(tenant, id, connector string) apiconn.UserFlow {
+	return apiconn.UserFlow{
+		TenantID: tenant, Kind: apiconn.B2X, ID: id, Type: "signUpOrSignIn", TypeVersion: 1, Version: 1, CreatedAt: start, ChangedAt: start,
+		ConnectorIDs: map[string]string{"postFederationSignup": connector},
+	}
+}
+
+func (h *house) createFlow(t testing.TB, f apiconn.UserFlow) apiconn.UserFlow {
+	t.Helper()
+	if _, err := h.CreateUserFlow(t.Context(), f, entry("create "+f.ID), nil); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// link is an update that links a step, or unlinks it if the connector is "".
+func link(step, connector string) func(*apiconn.UserFlow) (*apiconn.AuditEntry, error) {
+	return func(f *apiconn.UserFlow) (*apiconn.AuditEntry, error) {
+		f.ConnectorIDs[step] = connector
+		if connector == "" {
+			delete(f.ConnectorIDs, step)
+		}
+		audit := entry("link")
+		return &audit, nil
+	}
+}
+
 // raw is another connection to the same file, past the store.
 func (h *house) raw(t testing.TB) *sql.DB {
 	t.Helper()

@@ -43,7 +43,43 @@ var isolated = map[string]func(ctx context.Context, h *house) (bool, error){
 		return err == nil || prior != nil, absent(err)
 	},
 	"DeleteConnector": func(ctx context.Context, h *house) (bool, error) {
-		err := h.DeleteConnector(ctx, tenantB, "a", func(apiconn.Connector) (apiconn.AuditEntry, error) { return entry("b"), nil })
+		err := h.DeleteConnector(ctx, tenantB, "a", deleting("b"))
+		return err == nil, absent(err)
+	},
+	"UserFlows": func(ctx context.Context, h *house) (bool, error) {
+		p, err := h.UserFlows(ctx, tenantB, apiconn.B2X, apiconn.Query{Where: &apiconn.Condition{Op: apiconn.Or, Args: []*apiconn.Condition{
+			{Op: apiconn.Ne, Property: "id", Values: []string{"x"}}, {Op: apiconn.Ne, Property: "id", Null: true},
+		}}})
+		return len(p.Items) > 0, err
+	},
+	"CountUserFlows": func(ctx context.Context, h *house) (bool, error) {
+		n, err := h.CountUserFlows(ctx, tenantB, apiconn.B2X, &apiconn.Condition{Op: apiconn.Not, Args: []*apiconn.Condition{{Op: apiconn.Eq, Property: "id", Values: []string{"x"}}}})
+		return n > 0, err
+	},
+	"UserFlow": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.UserFlow(ctx, tenantB, apiconn.B2X, "flow")
+		return err == nil, absent(err)
+	},
+	"UserFlowConnectors": func(ctx context.Context, h *house) (bool, error) {
+		_, _, err := h.UserFlowConnectors(ctx, tenantB, apiconn.B2X, "flow")
+		return err == nil, absent(err)
+	},
+	"CreateUserFlow": func(ctx context.Context, h *house) (bool, error) { // the same id in both is no conflict, A's connector is unknown
+		linked, err := h.CreateUserFlow(ctx, flow(tenantB, "linked", "a"), entry("b"), nil)
+		if linked != nil || apiconn.KindOf(err) != apiconn.Invalid {
+			return true, err
+		}
+		own := flow(tenantB, "flow", "")
+		own.ConnectorIDs = nil
+		prior, err := h.CreateUserFlow(ctx, own, entry("b"), &Once{TenantID: tenantA, AppID: "app", Key: "key", ExpiresAt: time.Now().Add(time.Hour)})
+		return prior != nil, err
+	},
+	"UpdateUserFlow": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.UpdateUserFlow(ctx, tenantB, apiconn.B2X, "flow", link("postFederationSignup", ""))
+		return err == nil, absent(err)
+	},
+	"DeleteUserFlow": func(ctx context.Context, h *house) (bool, error) {
+		err := h.DeleteUserFlow(ctx, tenantB, apiconn.B2X, "flow", func(apiconn.UserFlow) (apiconn.AuditEntry, error) { return entry("b"), nil })
 		return err == nil, absent(err)
 	},
 	"AuditEntries": func(ctx context.Context, h *house) (bool, error) {
@@ -118,6 +154,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 			if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenantA, ClientID: "app", DisplayName: "App"}, entry("in A")); err != nil {
 				t.Fatal(err)
 			}
+			before := h.createFlow(t, flow(tenantA, "flow", "a"))
 			found, err := try(t.Context(), h)
 			if found || err != nil {
 				t.Errorf("tenant B reached what is tenant A's: %v, error %v", found, err)
@@ -132,8 +169,11 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 			if a, err := h.Application(t.Context(), tenantA, "app"); err != nil || a.DisplayName != "App" {
 				t.Errorf("tenant A's application is %q, error %v", a.DisplayName, err)
 			}
-			if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 2 {
-				t.Errorf("tenant A has %d audit entries, want 2; error %v", n, err)
+			if f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow"); err != nil || !cmp.Equal(before, f) {
+				t.Errorf("tenant A's user flow (-before +after):\n%s, error %v", cmp.Diff(before, f), err)
+			}
+			if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 3 {
+				t.Errorf("tenant A has %d audit entries, want 3; error %v", n, err)
 			}
 		})
 	}
@@ -152,7 +192,11 @@ func TestTwinsInTwoTenants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return append(all, c, a)
+		f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(all, c, a, f)
 	}
 	for _, tenant := range []string{tenantA, tenantB} {
 		c := h.basic(t, tenant, "a", "secret")
@@ -162,6 +206,7 @@ func TestTwinsInTwoTenants(t *testing.T) {
 		if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenant, ClientID: "app", DisplayName: "App"}, entry("")); err != nil {
 			t.Fatal(err)
 		}
+		h.createFlow(t, flow(tenant, "flow", "a"))
 	}
 	before := state()
 	_, _, connectorErr := h.UpdateConnector(t.Context(), tenantB, "a", nil, func(c *apiconn.Connector) (*apiconn.AuditEntry, error) {
@@ -176,15 +221,17 @@ func TestTwinsInTwoTenants(t *testing.T) {
 		a.DisplayName = "new"
 		return &apiconn.AuditEntry{}, nil
 	})
-	if err := errors.Join(connectorErr, applicationErr); err != nil {
+	_, flowErr := h.UpdateUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", link("postAttributeCollection", "a"))
+	if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, state()); diff != "" {
 		t.Errorf("after the twins changed (-before +after):\n%s", diff)
 	}
-	connectorErr = h.DeleteConnector(t.Context(), tenantB, "a", func(apiconn.Connector) (apiconn.AuditEntry, error) { return entry(""), nil })
+	connectorErr = h.DeleteConnector(t.Context(), tenantB, "a", deleting(""))
 	applicationErr = h.DeleteApplication(t.Context(), tenantB, "app", func(apiconn.Application) (apiconn.AuditEntry, error) { return entry(""), nil })
-	if err := errors.Join(connectorErr, applicationErr); err != nil {
+	flowErr = h.DeleteUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", func(apiconn.UserFlow) (apiconn.AuditEntry, error) { return entry(""), nil })
+	if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, state()); diff != "" {

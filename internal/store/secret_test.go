@@ -262,7 +262,7 @@ func TestResealLosesToChanges(t *testing.T) {
 	if err := h.setPassword(t.Context(), "changed", "new"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.DeleteConnector(t.Context(), tenantA, "deleted", func(apiconn.Connector) (apiconn.AuditEntry, error) { return entry(""), nil }); err != nil {
+	if err := h.DeleteConnector(t.Context(), tenantA, "deleted", deleting("")); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := h.Reseal(t.Context(), []ResealedRow{late[2]}); n != 1 || err != nil {
