@@ -1,6 +1,7 @@
 package odata
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -11,8 +12,8 @@ type Property struct {
 	Value PropertyValue
 }
 
-// PropertyValue is a value that can be written. The set is closed: String, Bool, Int32, Int64, DateTimeOffset, Strings,
-// Complex, ComplexCollection, Entity, Raw, and nil for null.
+// PropertyValue is a value that can be written. The set is closed: String, Bool, Int32, Int64, Single, DateTimeOffset,
+// Strings, Complex, ComplexCollection, Entity, Raw, and nil for null.
 type PropertyValue interface {
 	// annotate appends what stands before the property of that name: control information such as its type.
 	annotate(dst []byte, name string, f Format) []byte
@@ -31,6 +32,10 @@ type Int32 int32
 
 // Int64 is an Edm.Int64: a JSON number, or a string where IEEE754Compatible asks for it.
 type Int64 int64
+
+// Single is an Edm.Single: a JSON number with as many digits as tell it from its neighbours, or one of the strings "NaN",
+// "INF" and "-INF" (OData JSON 4.01 section 7.1).
+type Single float32
 
 // DateTimeOffset is an Edm.DateTimeOffset, written in UTC with as many digits as its microseconds need.
 type DateTimeOffset time.Time
@@ -175,6 +180,10 @@ func (Int64) annotate(dst []byte, name string, f Format) []byte {
 	return annotateType(dst, name, "Int64", f)
 }
 
+func (Single) annotate(dst []byte, name string, f Format) []byte {
+	return annotateType(dst, name, "Single", f)
+}
+
 func (DateTimeOffset) annotate(dst []byte, name string, f Format) []byte {
 	return annotateType(dst, name, "DateTimeOffset", f)
 }
@@ -212,6 +221,19 @@ func (v Int64) appendJSON(dst []byte, f Format) []byte {
 		return strconv.AppendInt(dst, int64(v), 10)
 	}
 	return append(strconv.AppendInt(append(dst, '"'), int64(v), 10), '"')
+}
+
+func (v Single) appendJSON(dst []byte, _ Format) []byte {
+	switch f := float64(v); {
+	case math.IsNaN(f):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(dst, `"INF"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-INF"`...)
+	default:
+		return strconv.AppendFloat(dst, f, 'g', -1, 32)
+	}
 }
 
 func (v DateTimeOffset) appendJSON(dst []byte, _ Format) []byte {

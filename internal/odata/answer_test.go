@@ -2,6 +2,7 @@ package odata
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,9 @@ func flow() Entity {
 			{"whole", DateTimeOffset(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))},
 			{"tags", Strings{"a", "b"}},
 			{"none", Strings(nil)},
+			{"single", Single(1)},
+			{"tenth", Single(0.1)},
+			{"infinite", Single(math.Inf(-1))},
 			{"empty", ComplexCollection{Declared: certType}},
 			{"same", Complex{Type: certType, Declared: certType}},
 			{"postFederationSignup", inner},
@@ -83,9 +87,9 @@ func TestAppendEntity(t *testing.T) {
 		{"certificate, minimal", certificateConnector(), Format{}, `{"@odata.context":"https://graph.example/v1.0/$metadata#identity/apiConnectors/$entity","id":"2","displayName":null,"authenticationConfiguration":{"@odata.type":"#microsoft.graph.clientCertificateAuthentication","certificateList":[{"notAfter":1666350522,"isActive":true}]}}`},
 		{"certificate, none and IEEE754Compatible", certificateConnector(), Format{Metadata: None, IEEE754: true}, `{"id":"2","displayName":null,"authenticationConfiguration":{"certificateList":[{"notAfter":"1666350522","isActive":true}]}}`},
 		{"certificate, full and IEEE754Compatible", certificateConnector(), Format{Metadata: Full, IEEE754: true}, `{"@odata.context":"https://graph.example/v1.0/$metadata#identity/apiConnectors/$entity","@odata.type":"#microsoft.graph.identityApiConnector","@odata.id":"https://graph.example/v1.0/identity/apiConnectors/2","@odata.editLink":"https://graph.example/v1.0/identity/apiConnectors/2","id":"2","displayName":null,"authenticationConfiguration":{"@odata.type":"#microsoft.graph.clientCertificateAuthentication","certificateList@odata.type":"#Collection(microsoft.graph.pkcs12CertificateInformation)","certificateList":[{"@odata.type":"#microsoft.graph.pkcs12CertificateInformation","notAfter@odata.type":"#Int64","notAfter":"1666350522","isActive":true}]}}`},
-		{"the rest, minimal", flow(), Format{}, `{"@odata.context":"https://graph.example/v1.0/$metadata#flows/$entity","at":"2026-01-02T03:04:05.123456Z","whole":"2026-01-02T03:04:05Z","tags":["a","b"],"none":[],"empty":[],"same":{},"postFederationSignup@odata.context":"https://graph.example/v1.0/$metadata#steps/$entity","postFederationSignup":{"id":"3"},"postAttributeCollection":{"n":-1}}`},
-		{"the rest, none", flow(), Format{Metadata: None}, `{"at":"2026-01-02T03:04:05.123456Z","whole":"2026-01-02T03:04:05Z","tags":["a","b"],"none":[],"empty":[],"same":{},"postFederationSignup":{"id":"3"},"postAttributeCollection":{"n":-1}}`},
-		{"the rest, full", flow(), Format{Metadata: Full}, `{"@odata.context":"https://graph.example/v1.0/$metadata#flows/$entity","at@odata.type":"#DateTimeOffset","at":"2026-01-02T03:04:05.123456Z","whole@odata.type":"#DateTimeOffset","whole":"2026-01-02T03:04:05Z","tags@odata.type":"#Collection(String)","tags":["a","b"],"none@odata.type":"#Collection(String)","none":[],"empty@odata.type":"#Collection(microsoft.graph.pkcs12CertificateInformation)","empty":[],"same":{"@odata.type":"#microsoft.graph.pkcs12CertificateInformation"},"postFederationSignup@odata.context":"https://graph.example/v1.0/$metadata#steps/$entity","postFederationSignup":{"@odata.type":"#microsoft.graph.identityApiConnector","@odata.id":"https://graph.example/v1.0/steps/3","@odata.editLink":"https://graph.example/v1.0/steps/3","id":"3"},"postAttributeCollection":{"n@odata.type":"#Int64","n":-1}}`},
+		{"the rest, minimal", flow(), Format{}, `{"@odata.context":"https://graph.example/v1.0/$metadata#flows/$entity","at":"2026-01-02T03:04:05.123456Z","whole":"2026-01-02T03:04:05Z","tags":["a","b"],"none":[],"single":1,"tenth":0.1,"infinite":"-INF","empty":[],"same":{},"postFederationSignup@odata.context":"https://graph.example/v1.0/$metadata#steps/$entity","postFederationSignup":{"id":"3"},"postAttributeCollection":{"n":-1}}`},
+		{"the rest, none", flow(), Format{Metadata: None}, `{"at":"2026-01-02T03:04:05.123456Z","whole":"2026-01-02T03:04:05Z","tags":["a","b"],"none":[],"single":1,"tenth":0.1,"infinite":"-INF","empty":[],"same":{},"postFederationSignup":{"id":"3"},"postAttributeCollection":{"n":-1}}`},
+		{"the rest, full", flow(), Format{Metadata: Full}, `{"@odata.context":"https://graph.example/v1.0/$metadata#flows/$entity","at@odata.type":"#DateTimeOffset","at":"2026-01-02T03:04:05.123456Z","whole@odata.type":"#DateTimeOffset","whole":"2026-01-02T03:04:05Z","tags@odata.type":"#Collection(String)","tags":["a","b"],"none@odata.type":"#Collection(String)","none":[],"single@odata.type":"#Single","single":1,"tenth@odata.type":"#Single","tenth":0.1,"infinite@odata.type":"#Single","infinite":"-INF","empty@odata.type":"#Collection(microsoft.graph.pkcs12CertificateInformation)","empty":[],"same":{"@odata.type":"#microsoft.graph.pkcs12CertificateInformation"},"postFederationSignup@odata.context":"https://graph.example/v1.0/$metadata#steps/$entity","postFederationSignup":{"@odata.type":"#microsoft.graph.identityApiConnector","@odata.id":"https://graph.example/v1.0/steps/3","@odata.editLink":"https://graph.example/v1.0/steps/3","id":"3"},"postAttributeCollection":{"n@odata.type":"#Int64","n":-1}}`},
 		{
 			"batch answer, full and IEEE754Compatible",
 			Entity{Properties: []Property{{"status", Int32(200)}, {"body", Raw(`{"a": 1}`)}, {"empty", Raw(nil)}}},
