@@ -78,7 +78,7 @@ const maxUserFlowTypeVersion = 3
 // Validate checks what a client chooses of a flow beside its id and its connectors.
 func (f UserFlow) Validate() error {
 	if types := userFlowTypes[f.Kind]; !slices.Contains(types, f.Type) {
-		return Invalidf("userFlowType", "The value of 'userFlowType' must be %s.", strings.Join(types, ", "))
+		return Invalidf("userFlowType", "The value of 'userFlowType' is not supported. Give one of: %s.", strings.Join(types, ", "))
 	}
 	switch {
 	case f.Kind == B2X && f.TypeVersion != 1:

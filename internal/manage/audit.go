@@ -113,7 +113,10 @@ func userFlowFacts(f apiconn.UserFlow) []fact {
 	facts := []fact{{"userFlowType", f.Type, f.Type}, {"userFlowTypeVersion", version, version}}
 	if f.Kind == apiconn.B2C {
 		enabled := strconv.FormatBool(f.LanguageCustomization)
-		facts = append(facts, fact{"isLanguageCustomizationEnabled", enabled, enabled}, fact{"defaultLanguageTag", f.DefaultLanguage, f.DefaultLanguage})
+		facts = append(facts, fact{"isLanguageCustomizationEnabled", enabled, enabled})
+	}
+	if f.DefaultLanguage != "" {
+		facts = append(facts, fact{"defaultLanguageTag", f.DefaultLanguage, f.DefaultLanguage})
 	}
 	for _, step := range apiconn.Steps {
 		if id := f.ConnectorIDs[step.Name]; id != "" {
