@@ -19,6 +19,6 @@ func (c *cli) dev() *cobra.Command {
 and kept in the data directory. Prints commands to paste, and writes <data-dir>/dev.env for clients.
 Never use such a directory in production: patchbay serve refuses it.`
 	config.AddFlags(cmd.Flags(), app.DevDefaults, "data_dir", "listen", "health.listen", "cloud", "throttle", "cors",
-		"log.level", "log.format", "connectors.upload_onto_basic")
+		"log.level", "log.format", "connectors.upload_onto_basic", "connectors.unlink_on_delete")
 	return cmd
 }

@@ -148,7 +148,7 @@ func bySurface(graph, authority http.Handler) http.Handler {
 func (c *core) manage() *manage.Service {
 	return &manage.Service{
 		Store: c.store, Sealer: c.keys.Sealer(), Intake: credential.NewIntake(0), Now: now,
-		AllowHTTP: c.cfg.AllowHTTP, UploadOntoBasic: c.cfg.UploadOntoBasic,
+		AllowHTTP: c.cfg.AllowHTTP, UploadOntoBasic: c.cfg.UploadOntoBasic, UnlinkOnDelete: c.cfg.UnlinkOnDelete,
 	}
 }
 

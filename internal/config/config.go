@@ -33,6 +33,7 @@ type Config struct {
 
 	AllowHTTP           bool
 	UploadOntoBasic     bool
+	UnlinkOnDelete      bool
 	IssuerEnabled       bool
 	IssuerAliases       []string
 	Issuers             []Issuer

@@ -138,6 +138,10 @@ func behaviourSettings(c *Config) []setting {
 			key: "connectors.upload_onto_basic", into: &c.UploadOntoBasic, def: "false",
 			help: "Let uploadClientCertificate on a connector with Basic authentication replace the latter. Otherwise it is refused, as the wire contract decides (section 8, row 30).",
 		},
+		{
+			key: "connectors.unlink_on_delete", into: &c.UnlinkOnDelete, def: "false",
+			help: "Let deleting a connector that user flows call take it out of them, with an audit entry for each. Otherwise it is refused with their names, as the wire contract decides (section 8, row 31).",
+		},
 	}
 }
 
