@@ -2,11 +2,9 @@ package graph
 
 import (
 	"context"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
 	"github.com/patchbay/patchbay/internal/manage"
@@ -66,7 +64,12 @@ func (h *Handler) countConnectors(ctx context.Context, c *call) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, n, 10)}, nil
+	return number(n), nil
+}
+
+// number is the answer to a $count.
+func number(n int64) answer {
+	return answer{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, n, 10)}
 }
 
 func (h *Handler) getConnector(ctx context.Context, c *call) (answer, error) {
@@ -98,15 +101,18 @@ func (h *Handler) createConnector(ctx context.Context, c *call) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	a := c.written(view, chosen, returnRepresentation)
-	location := c.base() + connectors.path + "/" + url.PathEscape(view.ID)
+	return c.created(c.base()+connectors.path+"/"+url.PathEscape(view.ID), c.writtenConnector(view, chosen, returnRepresentation)), nil
+}
+
+// created turns the answer of a write into that of a creation.
+func (c *call) created(location string, a answer) answer {
 	a.set("Location", location)
 	if a.status == http.StatusNoContent {
 		a.set("OData-EntityId", location)
 	} else {
 		a.status = http.StatusCreated
 	}
-	return a, nil
+	return a
 }
 
 func (h *Handler) updateConnector(ctx context.Context, c *call) (answer, error) {
@@ -126,7 +132,7 @@ func (h *Handler) updateConnector(ctx context.Context, c *call) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	return c.written(view, chosen, returnMinimal), nil
+	return c.writtenConnector(view, chosen, returnMinimal), nil
 }
 
 func (h *Handler) deleteConnector(ctx context.Context, c *call) (answer, error) {
@@ -161,27 +167,31 @@ func (h *Handler) uploadClientCertificate(ctx context.Context, c *call) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	return c.written(view, chosen, returnRepresentation), nil
+	return c.writtenConnector(view, chosen, returnRepresentation), nil
 }
 
 // connector renders one connector with its ETag, which is an extension that a Graph client never notices.
 func (c *call) connector(view manage.ConnectorView, chosen []string) answer {
 	entity := connectorEntity(c, view, chosen)
-	entity.ContextURL = connectors.context(c, chosen, "/$entity")
+	entity.ContextURL = connectors.within(c.container).context(c, chosen, "/$entity")
 	a := c.ok(odata.AppendEntity(nil, entity, c.format))
 	a.set("ETag", etag(view.Version))
 	return a
 }
 
-// written answers a write as the client prefers, else by the operation's own standard: with the connector, or with 204
+func (c *call) writtenConnector(view manage.ConnectorView, chosen []string, standard string) answer {
+	return c.written(view.Version, standard, func() answer { return c.connector(view, chosen) })
+}
+
+// written answers a write as the client prefers, else by the operation's own standard: with the entity, or with 204
 // and nothing (contract 3.2).
-func (c *call) written(view manage.ConnectorView, chosen []string, standard string) answer {
+func (c *call) written(version int64, standard string, entity func() answer) answer {
 	wanted := returnPreference(c.header)
 	a := answer{status: http.StatusNoContent}
 	if wanted == returnRepresentation || wanted == "" && standard == returnRepresentation {
-		a = c.connector(view, chosen)
+		a = entity()
 	}
-	a.set("ETag", etag(view.Version))
+	a.set("ETag", etag(version))
 	if wanted != "" {
 		a.set("Preference-Applied", "return="+wanted)
 	}
@@ -229,20 +239,6 @@ func authenticationProperties(members manage.AuthenticationObject) []odata.Prope
 	return properties
 }
 
-// object reads the body of a write: JSON by its Content-Type, an object by its form.
-func (c *call) object() (odata.Object, []byte, error) {
-	mediaType, _, err := mime.ParseMediaType(c.header.Get("Content-Type"))
-	if err != nil || (mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json")) {
-		return odata.Object{}, nil, badRequest("Entity only allows writes with a JSON Content-Type header.")
-	}
-	body, err := c.body()
-	if err != nil {
-		return odata.Object{}, nil, err
-	}
-	object, err := odata.ParseObject(body)
-	return object, body, err
-}
-
 // connectorBody reads what a POST (id is "") or a PATCH gives of a connector.
 func (c *call) connectorBody(id string) (manage.ConnectorPatch, []byte, error) {
 	object, body, err := c.object()
@@ -255,7 +251,7 @@ func (c *call) connectorBody(id string) (manage.ConnectorPatch, []byte, error) {
 
 func readConnector(object odata.Object, id string) (manage.ConnectorPatch, error) {
 	var patch manage.ConnectorPatch
-	rootTyped, err := checkRootType(object)
+	rootTyped, err := checkRootType(object, connectors.typeName)
 	if err != nil {
 		return patch, err
 	}
@@ -271,68 +267,13 @@ func readConnector(object odata.Object, id string) (manage.ConnectorPatch, error
 		case name == "authenticationConfiguration":
 			patch.Authentication, err = readAuthentication(value, rootTyped && id != "")
 		default:
-			err = &apiconn.Error{
-				Kind: apiconn.Invalid, Reason: apiconn.ReasonUnknownProperty, Field: name,
-				Message: "The property '" + clip(name) + "' does not exist on type '" + connectors.typeName + "'. Make sure to only use property names that are defined by the type.",
-			}
+			err = unknownProperty(name, connectors.typeName)
 		}
 		if err != nil {
 			return manage.ConnectorPatch{}, err
 		}
 	}
 	return patch, nil
-}
-
-// clip keeps a name that a client made up from filling an answer.
-func clip(name string) string {
-	if runes := []rune(name); len(runes) > 64 {
-		return string(runes[:64]) + "…"
-	}
-	return name
-}
-
-// checkRootType accepts a root @odata.type that names the connector in any case, as DSC and go-azure-sdk send it
-// (contract 2.4), and tells whether there was one.
-func checkRootType(object odata.Object) (bool, error) {
-	value, present := object.Get("@odata.type")
-	if !present {
-		return false, nil
-	}
-	name, _ := value.Text()
-	name = strings.TrimPrefix(name, "#")
-	if !strings.EqualFold(unqualified(name), "identityApiConnector") {
-		return false, &apiconn.Error{
-			Kind: apiconn.Invalid, Reason: apiconn.ReasonWrongType, Field: "@odata.type",
-			Message: "The @odata.type of the body must be '#" + connectors.typeName + "'. Correct it or leave it out.",
-		}
-	}
-	return true, nil
-}
-
-// checkID lets a client that read, modified and writes back send the id along; it cannot be chosen or changed.
-func checkID(value odata.Value, id string) error {
-	given, ok := value.Text()
-	if value.IsNull() || (ok && id != "" && given == id) {
-		return nil
-	}
-	if id == "" {
-		return apiconn.Invalidf("id", "The property 'id' is made by the server and cannot be given. Leave it out.")
-	}
-	return apiconn.Invalidf("id", "The property 'id' cannot be changed. Leave it out, or send the id of the URL.")
-}
-
-func requiredText(name string, value odata.Value) (*string, error) {
-	if value.IsNull() {
-		return nil, apiconn.RequiredValue(name)
-	}
-	text, ok := value.Text()
-	if !ok {
-		return nil, &apiconn.Error{
-			Kind: apiconn.Invalid, Reason: apiconn.ReasonWrongType, Field: name,
-			Message: "The property '" + name + "' must be a string, but a JSON " + value.Kind().String() + " was given.",
-		}
-	}
-	return &text, nil
 }
 
 // readAuthentication reads an authenticationConfiguration. Null is refused (contract 8, row 23), but for a PATCH that
@@ -347,10 +288,7 @@ func readAuthentication(value odata.Value, nullIsAbsent bool) (*manage.Authentic
 	}
 	members, ok := value.Object()
 	if !ok {
-		return nil, &apiconn.Error{
-			Kind: apiconn.Invalid, Reason: apiconn.ReasonWrongType, Field: name,
-			Message: "The property '" + name + "' must be an object, but a JSON " + value.Kind().String() + " was given.",
-		}
+		return nil, wrongType(name, "an object", value)
 	}
 	given := authenticationGiven(members)
 	return &given, nil

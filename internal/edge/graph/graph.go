@@ -32,11 +32,11 @@ type Options struct {
 // Handler is the Graph surface.
 type Handler struct {
 	opts      Options
-	tree      *node
+	trees     map[string]*node // by version
 	throttle  *throttle
 	flights   *flights
-	schema    []byte
-	challenge string // WWW-Authenticate of a 401
+	schemas   map[string][]byte // by version
+	challenge string            // WWW-Authenticate of a 401
 }
 
 // logins are the clouds' login hosts (contract 4.4).
@@ -67,21 +67,25 @@ func New(opts Options) (*Handler, error) {
 	if opts.PageSize <= 0 {
 		opts.PageSize = 100
 	}
-	schema, err := schemaFor(opts.Cloud)
-	if err != nil {
-		return nil, err
-	}
-	return &Handler{
+	h := &Handler{
 		opts:     opts,
-		tree:     tree(routes(), opts.Cloud),
+		trees:    map[string]*node{},
 		throttle: newThrottle(opts.Throttle, opts.Now),
 		flights:  newFlights(),
-		schema:   schema,
+		schemas:  map[string][]byte{},
 		// The exact shape of the live service, empty realm included (contract 3.1). No claims: an SDK would ask for a
 		// new token once more.
 		challenge: `Bearer realm="", authorization_uri="` + strings.TrimSuffix(opts.AuthorityURL, "/") +
 			`/common/oauth2/authorize", client_id="` + graphAppID + `"`,
-	}, nil
+	}
+	for _, version := range versions {
+		h.trees[version] = tree(routes(), opts.Cloud, version)
+		var err error
+		if h.schemas[version], err = schemaFor(opts.Cloud, version); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
 }
 
 // handler answers one operation.
@@ -95,7 +99,9 @@ type call struct {
 	query         string // raw
 	header        http.Header
 	body          func() ([]byte, error)
+	route         *route
 	keys          []string // of the path, in order
+	container     string   // the path of a connector that was come by through a user flow; "" otherwise
 	format        odata.Format
 	options       odata.Options
 	caller        auth.Caller
@@ -165,7 +171,7 @@ func (h *Handler) split(r *http.Request) (version, path string, ok bool) {
 	if plain, err := url.PathUnescape(first); err == nil {
 		first = plain
 	}
-	for _, known := range []string{v1, beta} {
+	for _, known := range versions {
 		if strings.EqualFold(first, known) {
 			return known, rest, true
 		}
@@ -232,11 +238,11 @@ func (h *Handler) resolve(c *call, path string) (*route, *problem) {
 	if !ok {
 		return nil, badRequest("The request URI is not valid: it has an empty, malformed or unbalanced path segment.")
 	}
-	route, keys, missing := h.tree.find(segments)
+	route, keys, missing := h.trees[c.version].find(segments)
 	if route == nil {
 		return nil, segmentNotFound(missing)
 	}
-	c.keys, c.x.Route = keys, route.path
+	c.route, c.keys, c.x.Route = route, keys, route.path
 	return route, nil
 }
 

@@ -86,6 +86,10 @@ func TestAnotherTenantIsNotThere(t *testing.T) {
 		t.Fatalf("audit: %v, %s", err, audit.body)
 	}
 	entry := entries.Value[0].ID
+	flow := fmt.Sprintf(`{"id":%q,"userFlowType":"signUpOrSignIn","userFlowTypeVersion":1,"apiConnectorConfiguration":{"postFederationSignup":{"id":%[1]q}}}`, hidden)
+	if made := site.do(t, client, owner, "POST", "/v1.0/identity/b2xUserFlows", flow); made.status != http.StatusCreated {
+		t.Fatalf("create a user flow: %d %s", made.status, made.body)
+	}
 
 	operations := []struct{ method, target, body string }{
 		{"GET", "/identity/apiConnectors/{id}", ""},
@@ -96,6 +100,18 @@ func TestAnotherTenantIsNotThere(t *testing.T) {
 		{"PATCH", "/identity/apiConnectors/{id}", `{"authenticationConfiguration":{"@odata.type":"#microsoft.graph.basicAuthentication","username":"u","password":"p"}}`},
 		{"DELETE", "/identity/apiConnectors/{id}", ""},
 		{"POST", "/identity/apiConnectors/{id}/uploadClientCertificate", uploadBody(file, pfxPassword)},
+		{"GET", "/identity/b2xUserFlows/B2X_1_{id}", ""},
+		{"DELETE", "/identity/b2xUserFlows/B2X_1_{id}", ""},
+		{"GET", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration?$expand=postFederationSignup", ""},
+		{"GET", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup/$ref", ""},
+		{"PUT", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup/$ref", `{}`},
+		{"DELETE", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup/$ref", ""},
+		{"GET", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup", ""},
+		{"PATCH", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup", `{"displayName":"mine now"}`},
+		{"DELETE", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup", ""},
+		{"POST", "/identity/b2xUserFlows/B2X_1_{id}/apiConnectorConfiguration/postFederationSignup/uploadClientCertificate", uploadBody(file, pfxPassword)},
+		{"GET", "/identity/b2xUserFlows?$count=true", ""},
+		{"GET", "/identity/b2xUserFlows/$count?$filter=id%20eq%20'B2X_1_{id}'", ""},
 		{"GET", "/identity/apiConnectors", ""},
 		{"GET", "/identity/apiConnectors?$count=true", ""},
 		{"GET", "/identity/apiConnectors/$count", ""},
@@ -137,5 +153,8 @@ func TestAnotherTenantIsNotThere(t *testing.T) {
 	}
 	if got := site.do(t, client, owner, "GET", connectorsPath+"/"+strings.ToUpper(hidden), ""); got.status != http.StatusNotFound {
 		t.Errorf("the id in capitals: %d %s", got.status, got.body)
+	}
+	if got := site.do(t, client, owner, "GET", "/v1.0/identity/b2xUserFlows/B2X_1_"+hidden+"/apiConnectorConfiguration/postFederationSignup", ""); got.id(t) != hidden {
+		t.Errorf("the link is no more: %d %s", got.status, got.body)
 	}
 }

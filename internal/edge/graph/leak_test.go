@@ -102,6 +102,13 @@ func (r *leakRun) passwords() {
 	id := r.send("POST", connectorsPath, body("a new password"), "Idempotency-Key", "one").id(r.T)
 	path := connectorsPath + "/" + id
 	r.send("POST", connectorsPath, body("the password of a reused key"), "Idempotency-Key", "one")
+	const flow = "/v1.0/identity/b2xUserFlows/B2X_1_f/apiConnectorConfiguration"
+	r.send("POST", "/v1.0/identity/b2xUserFlows", `{"id":"f","userFlowType":"signUpOrSignIn","userFlowTypeVersion":1,"apiConnectorConfiguration":{"postFederationSignup":{"id":"`+id+`"}}}`)
+	r.send("POST", "/v1.0/identity/b2xUserFlows", `{"id":"g","userFlowType":"signUpOrSignIn","userFlowTypeVersion":1,"apiConnectorConfiguration":{"postFederationSignup":`+configuration("a password in a link")+`}}`)
+	r.send("PATCH", flow+"/postFederationSignup", configuration("a password through a step"), "Prefer", "return=representation")
+	r.send("PATCH", flow+"/postAttributeCollection", configuration("the password of no step"))
+	r.send("PUT", flow+"/postFederationSignup/$ref", configuration("a password in a reference"))
+	r.send("GET", flow+"?$expand=*", "")
 	r.send("PATCH", path, configuration("a changed password"))
 	r.send("PATCH", path, configuration("a password beside a representation"), "Prefer", "return=representation", "Accept", "application/json;odata.metadata=full")
 	r.send("PATCH", path, configuration("a password with a stale tag"), "If-Match", `W/"1"`)

@@ -14,9 +14,9 @@ import (
 //go:embed csdl.xml.tmpl
 var csdlTemplate string
 
-// schemaFor renders $metadata for a cloud: our subset of the published CSDL, property for property (contract 1.1), and
+// schemaFor renders $metadata for a version of a cloud: our subset of the published CSDL, property for property (contract 1.1), and
 // nothing that this version does not serve.
-func schemaFor(cloud Cloud) ([]byte, error) {
+func schemaFor(cloud Cloud, version string) ([]byte, error) {
 	t, err := template.New("csdl").Parse(csdlTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("parse the CSDL template: %w", err)
@@ -25,6 +25,8 @@ func schemaFor(cloud Cloud) ([]byte, error) {
 	if err := t.Execute(&out, map[string]bool{
 		"Connectors": cloud == Global || cloud == China,
 		"China":      cloud == China,
+		"Beta":       version == beta,
+		"B2C":        b2cUserFlows.in(cloud, version),
 	}); err != nil {
 		return nil, fmt.Errorf("render the CSDL template: %w", err)
 	}
@@ -32,8 +34,8 @@ func schemaFor(cloud Cloud) ([]byte, error) {
 }
 
 // metadata answers GET /$metadata, which is public (contract 3.7).
-func (h *Handler) metadata(context.Context, *call) (answer, error) {
-	return answer{status: http.StatusOK, contentType: "application/xml", body: h.schema}, nil
+func (h *Handler) metadata(_ context.Context, c *call) (answer, error) {
+	return answer{status: http.StatusOK, contentType: "application/xml", body: h.schemas[c.version]}, nil
 }
 
 // serviceDocument answers GET on the version's root (OData JSON 4.0 section 5).

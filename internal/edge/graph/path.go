@@ -86,11 +86,11 @@ type node struct {
 	route   *route
 }
 
-// tree builds the tree of the routes that exist in a cloud.
-func tree(routes []route, cloud Cloud) *node {
+// tree builds the tree of the routes that exist in a version of a cloud.
+func tree(routes []route, cloud Cloud, version string) *node {
 	root := &node{}
 	for i := range routes {
-		if r := &routes[i]; r.in(cloud) {
+		if r := &routes[i]; r.in(cloud, version) {
 			root.add(r)
 		}
 	}

@@ -59,10 +59,11 @@ func FuzzPath(f *testing.F) {
 		"identity/apiConnectors('O''Brien')/microsoft.graph.uploadClientCertificate", "identity/apiConnectors/x/graph.UPLOADclientcertificate/",
 		"identity/apiConnectors/$count", "identity/apiConnectors('$count')", "identity/apiConnectors/%24count", "$metadata", "$batch",
 		"identity//apiConnectors", "identity/./apiConnectors", "identity/../x", "a%2fb", "%00", "%FF", "%zz", "(", ")", "a('", "a(''')", "a(()", "auditLogs/directoryAudits/x",
+		"identity/b2xUserFlows('B2X_1_x')/apiConnectorConfiguration/POSTfederationsignup/$ref", "identity/b2cUserFlows/x/apiConnectorConfiguration/preTokenIssuance",
 	} {
 		f.Add(seed)
 	}
-	root := tree(routes(), Global)
+	root := tree(routes(), Global, beta)
 	f.Fuzz(func(t *testing.T, escaped string) {
 		segments, ok := splitPath(escaped)
 		if !ok {

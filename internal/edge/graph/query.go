@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -223,6 +224,12 @@ func project(properties []odata.Property, chosen []string) []odata.Property {
 		return properties
 	}
 	return slices.DeleteFunc(properties, func(p odata.Property) bool { return !slices.Contains(chosen, p.Name) })
+}
+
+// within is the resource under another path, unless that is "".
+func (res resource) within(path string) resource {
+	res.path = cmp.Or(path, res.path)
+	return res
 }
 
 // context is the context URL of a listing, or of one entity where suffix is "/$entity" (contract 2.2 and 3.3).

@@ -155,6 +155,8 @@ func readSettings(t *testing.T, comment string) settings {
 			s.manage.AllowHTTP = value == "yes"
 		case "upload-onto-basic":
 			s.manage.UploadOntoBasic = value == "yes"
+		case "unlink-on-delete":
+			s.manage.UnlinkOnDelete = value == "yes"
 		case "transport":
 		default:
 			t.Fatalf("there is no setting %q", name)
