@@ -34,6 +34,7 @@ func TestConformance(t *testing.T) {
 	t.Run("life of a connector", s.life)
 	t.Run("reading", s.reading)
 	t.Run("writing", s.writing)
+	t.Run("user flows", s.userFlows)
 	t.Run("batch", s.batch)
 	t.Run("errors", s.errors)
 	t.Run("throttling", s.throttling)
