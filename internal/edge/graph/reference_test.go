@@ -13,7 +13,7 @@ func FuzzReference(f *testing.F) {
 		"", "/", "x", "identity/apiConnectors/x", "https://graph.microsoft.com/v1/identity/apiConnectors/4f7a", "/beta/identity/APIconnectors('4f7a')/",
 		"https://[::1]:8443/v1.0/identity/apiConnectors('O''Brien')?x=y#z", "apiConnectors/apiConnectors/apiConnectors", "apiConnectors('x')/apiConnectors",
 		"urn:apiConnectors/x", "identity/apiConnectors", "identity/apiConnectors/%2F", "identity/apiConnectors/%zz", "identity//apiConnectors/x", "apiConnectors/%27", "apiConnectors/(x)",
-		"identity/apiConnectors/$ref", "//apiConnectors/x", "mailto:a@b", "https://host/identity/apiConnectors/x%00",
+		"identity/apiConnectors/$ref", "//apiConnectors/x", "mailto:a@b", "apiConnectors/" + strings.Repeat("x", maxReference+1), "apiConnectors/" + strings.Repeat("x", maxReference), "https://host/identity/apiConnectors/x%00",
 	} {
 		f.Add(seed)
 	}
