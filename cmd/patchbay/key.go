@@ -119,6 +119,6 @@ func (c *cli) keyRotateSigning() *cobra.Command {
 			fmt.Fprintf(c.stdout, "new tokens are signed with %s\n", kid)
 			return nil
 		})
-	cmd.Flags().BoolVar(&revoke, "revoke-old", false, "refuse all tokens that were signed before, at once")
+	cmd.Flags().BoolVar(&revoke, "revoke-old", false, "refuse all tokens that were signed before, within a second")
 	return cmd
 }

@@ -118,6 +118,9 @@ func masterKey(cfg *config.Config) (seal.MasterKey, error) {
 	}
 	text, err := readPrivateFile(cfg.MasterKeyFile, "the master key file")
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, statErr := os.Stat(cfg.Database); statErr == nil { // a new key would not open it
+			return seal.MasterKey{}, fmt.Errorf("%w at %s; the database %s was made with one: put that key there, or set master_key_file or %sMASTER_KEY", errNoMasterKey, cfg.MasterKeyFile, cfg.Database, config.EnvPrefix)
+		}
 		return seal.MasterKey{}, fmt.Errorf("%w at %s; make one with `patchbay key generate`, or set master_key_file or %sMASTER_KEY", errNoMasterKey, cfg.MasterKeyFile, config.EnvPrefix)
 	}
 	if err != nil {

@@ -113,11 +113,11 @@ func TestPointReadsNeedNoListingConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() {
+		t.Cleanup(func() {
 			if err := held.Close(); err != nil {
 				t.Error(err)
 			}
-		}()
+		})
 	}
 	for name, read := range map[string]func(ctx context.Context) error{
 		"Ping":             h.Ping,
