@@ -176,16 +176,17 @@ func (s *source) strings() func(yield func(string, token.Pos) bool) {
 	}
 }
 
-// statuses are the rooms that may mention HTTP statuses, with those they may; nil: all. Edges and app write them;
-// auth, outbound and signup read the answers of others; cmd probes the health listener.
+// statuses are the rooms that may mention HTTP statuses, with those they may; nil: all. Edges and app write them, and target,
+// which plays somebody else's endpoint; auth, lint, outbound and signup read the answers of others; cmd probes the health
+// listener.
 var statuses = map[string][]string{
-	"app": nil, "conntest": nil, "outbound": nil, "signup": nil,
+	"app": nil, "conntest": nil, "lint": nil, "outbound": nil, "signup": nil, "target": nil,
 	"auth":         {"StatusOK", "StatusNotModified"},
 	"cmd/patchbay": {"StatusOK"},
 }
 
 // withoutHTTP are the rooms to which a request or an answer means nothing.
-var withoutHTTP = []string{"apiconn", "odata", "seal", "config", "store", "manage"}
+var withoutHTTP = []string{"apiconn", "odata", "seal", "config", "guard", "store", "manage"}
 
 // httpAtTheEdge: what a failure is called in HTTP is decided in one place, the edge's map from Kind to status.
 func httpAtTheEdge(h *house) []string {
@@ -242,6 +243,9 @@ func sealOneWay(h *house) []string {
 			continue
 		}
 		for selector := range nodes[*ast.SelectorExpr](s.ast) {
+			if id, ok := selector.X.(*ast.Ident); ok && id.Name == "maps" {
+				continue // maps.Keys opens nothing
+			}
 			if slices.Contains(forbidden[s.room], selector.Sel.Name) {
 				faults = append(faults, h.fault(selector.Pos(), "%s.%s: manage seals and never opens, signup opens and never seals", s.room, selector.Sel.Name))
 			}
