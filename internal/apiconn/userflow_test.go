@@ -75,7 +75,7 @@ func TestUserFlowValidate(t *testing.T) {
 
 func TestStepByName(t *testing.T) {
 	t.Parallel()
-	if s, ok := StepByName("POSTfederationSignup"); !ok || s != Steps[0] {
+	if s, ok := StepByName("POSTfederationSignup"); !ok || s.Name != Steps[0].Name {
 		t.Errorf("%v, %v", s, ok)
 	}
 	if s, ok := StepByName("postFederation"); ok {

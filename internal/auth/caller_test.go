@@ -120,6 +120,7 @@ func TestPermissionTable(t *testing.T) {
 		"IdentityUserFlow.Read.All":      {"1b0c317f-dd31-4305-9932-259a8b6e8099", "2903d63d-4611-4d43-99ce-a33f3f52e343"},
 		"AuditLog.Read.All":              {"b0afded3-3588-46d8-8b3d-9842eff778da", "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20"},
 		"UserFlows.Invoke.All":           {"5d3c1c0a-6a51-4f0e-9c57-2f8e7b0d4a11", ""},
+		"UserFlowInvocation.Read.All":    {"7c0f2b3e-94d1-4f5a-8a36-1d5b9e0c6f42", "a3d84c17-2e6b-4b0d-9f58-60c1e7b2d935"},
 	}
 	got := map[auth.Permission][2]string{}
 	for _, p := range auth.Permissions() {

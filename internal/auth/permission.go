@@ -14,6 +14,8 @@ const (
 	AuditLogReadAll              Permission = "AuditLog.Read.All"
 	// UserFlowsInvokeAll lets an application report sign-up steps; it is Patchbay's own, and no person can delegate it.
 	UserFlowsInvokeAll Permission = "UserFlows.Invoke.All"
+	// UserFlowInvocationReadAll lets its holder read the receipts of sign-up steps; Patchbay's own too.
+	UserFlowInvocationReadAll Permission = "UserFlowInvocation.Read.All"
 	// Operator is held by [Local] alone. It is not in the table, so no token can carry it.
 	Operator Permission = "Patchbay.Operator"
 )
@@ -25,6 +27,7 @@ const (
 	connectorFamily family = iota
 	auditFamily
 	invokeFamily
+	receiptFamily
 )
 
 // PermissionFacts is one row of the permission table.
@@ -35,8 +38,8 @@ type PermissionFacts struct {
 	family            family
 }
 
-// permissions is the table: everything a token can carry. The ids are Microsoft's (contract section 4.1); that of
-// UserFlows.Invoke.All is ours.
+// permissions is the table: everything a token can carry. The ids are Microsoft's (contract section 4.1); those of
+// UserFlows.Invoke.All and UserFlowInvocation.Read.All are ours.
 var permissions = []PermissionFacts{
 	{APIConnectorsReadWriteAll, "1dfe531a-24a6-4f1b-80f4-7a0dc5a0a171", "c67b52c5-7c69-48b6-9d48-7b3af3ded914", connectorFamily},
 	{APIConnectorsReadAll, "b86848a7-d5b1-41eb-a9b4-54a4e6306e97", "1b6ff35f-31df-4332-8571-d31ea5a4893f", connectorFamily},
@@ -44,6 +47,7 @@ var permissions = []PermissionFacts{
 	{IdentityUserFlowReadAll, "1b0c317f-dd31-4305-9932-259a8b6e8099", "2903d63d-4611-4d43-99ce-a33f3f52e343", connectorFamily},
 	{AuditLogReadAll, "b0afded3-3588-46d8-8b3d-9842eff778da", "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20", auditFamily},
 	{UserFlowsInvokeAll, "5d3c1c0a-6a51-4f0e-9c57-2f8e7b0d4a11", "", invokeFamily},
+	{UserFlowInvocationReadAll, "7c0f2b3e-94d1-4f5a-8a36-1d5b9e0c6f42", "a3d84c17-2e6b-4b0d-9f58-60c1e7b2d935", receiptFamily},
 }
 
 // Directory roles, by the template id that the wids claim carries (contract section 4.2 and Microsoft's list of built-in roles).
@@ -65,6 +69,10 @@ var directoryRoles = map[family]struct {
 	names string // for messages
 }{
 	connectorFamily: {
+		ids:   []string{roleExternalIDUserFlowAdministrator, roleGlobalAdministrator},
+		names: "External ID User Flow Administrator or Global Administrator",
+	},
+	receiptFamily: {
 		ids:   []string{roleExternalIDUserFlowAdministrator, roleGlobalAdministrator},
 		names: "External ID User Flow Administrator or Global Administrator",
 	},
