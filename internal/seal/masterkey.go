@@ -52,6 +52,7 @@ type masterKey struct {
 	purpose Purpose
 	wrap    tink.AEAD // under a key derived for wrapping the ring
 	mac     []byte    // a key derived for Sealer.MAC
+	journal journalKeys
 }
 
 // GenerateMasterKey makes a new random master key.
@@ -94,7 +95,11 @@ func newMasterKey(raw [masterKeyBytes]byte, p Purpose) (MasterKey, error) {
 	if err != nil {
 		return MasterKey{}, fmt.Errorf("derive the MAC key: %w", err)
 	}
-	parts := masterKey{raw: raw, purpose: p, wrap: wrap, mac: mac}
+	journal, err := newJournalKeys(raw[:])
+	if err != nil {
+		return MasterKey{}, err
+	}
+	parts := masterKey{raw: raw, purpose: p, wrap: wrap, mac: mac, journal: journal}
 	return MasterKey{func() masterKey { return parts }}, nil
 }
 
