@@ -38,9 +38,6 @@ var auditEntries = resource{
 const auditColumns = "tenant_id, id, at, activity, category, service, operation, correlation_id, actor_app_id, actor_app_name, " +
 	"actor_service_principal_id, actor_user_id, actor_user_name, actor_user_principal_name, actor_ip_address, targets, details"
 
-// pruneBatch is how many audit entries one transaction deletes, so that other writers wait for a few milliseconds only.
-const pruneBatch = 1000
-
 // insertAudit writes an entry of tenant. An entry without an id gets one, without a time it is of now.
 func insertAudit(ctx context.Context, db *statements, tenant string, a apiconn.AuditEntry, now time.Time) error {
 	if a.ID == "" {
@@ -133,22 +130,9 @@ func (s *Store) AuditEntry(ctx context.Context, tenant, id string) (apiconn.Audi
 
 // PruneAudit deletes all tenants' entries from before a time and returns how many. It works in small transactions: after
 // an error, what is deleted stays deleted.
-func (s *Store) PruneAudit(ctx context.Context, before time.Time) (deleted int64, err error) {
-	for {
-		var n int64
-		err := s.write(ctx, "delete old audit entries", func(ctx context.Context, db *statements) (err error) {
-			n, err = db.exec(ctx, "DELETE FROM audit_entries WHERE (tenant_id, at, id) IN "+
-				"(SELECT tenant_id, at, id FROM audit_entries WHERE at < $1 ORDER BY at LIMIT $2)", before.UnixMicro(), pruneBatch)
-			return err
-		})
-		if err != nil {
-			return deleted, err
-		}
-		deleted += n
-		if n < pruneBatch {
-			return deleted, nil
-		}
-	}
+func (s *Store) PruneAudit(ctx context.Context, before time.Time) (int64, error) {
+	return s.prune(ctx, "delete old audit entries", "DELETE FROM audit_entries WHERE (tenant_id, at, id) IN "+
+		"(SELECT tenant_id, at, id FROM audit_entries WHERE at < $1 ORDER BY at LIMIT $2)", before)
 }
 
 func scanAudit(row scanner) (a apiconn.AuditEntry, err error) {

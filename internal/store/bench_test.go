@@ -65,6 +65,68 @@ func updateRound(b *testing.B, h *house, writers, changes int, alone *sync.Mutex
 	return time.Since(begin)
 }
 
+// BenchmarkRecordInvocation compares receipts with their journeys by 64 writers with those by one, taking turns in one
+// run, and with those by 64 writers that have a commit each.
+func BenchmarkRecordInvocation(b *testing.B) {
+	h := newHouse(b)
+	var next atomic.Int64
+	round := func(writers, receipts int, alone *sync.Mutex) time.Duration {
+		var left atomic.Int64
+		left.Store(int64(receipts))
+		var wg sync.WaitGroup
+		begin := time.Now()
+		for range writers {
+			wg.Go(func() {
+				for left.Add(-1) >= 0 {
+					inv := fullInvocation(tenantA, number(int(next.Add(1))))
+					j := &apiconn.Journey{Key: inv.ID, MAC: make([]byte, 32), Sealed: make([]byte, 600), ExpiresAt: start.AddDate(10, 0, 0)}
+					if alone != nil {
+						alone.Lock()
+					}
+					prior, err := h.RecordInvocation(b.Context(), inv, j)
+					if alone != nil {
+						alone.Unlock()
+					}
+					if prior != nil || err != nil {
+						b.Error(prior, err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		return time.Since(begin)
+	}
+	var one, many, single time.Duration
+	n := 0
+	const receipts = 512
+	for b.Loop() {
+		one += round(1, receipts, nil)
+		many += round(64, receipts, nil)
+		single += round(64, receipts, &sync.Mutex{})
+		n += receipts
+	}
+	b.ReportMetric(float64(n)/one.Seconds(), "one/s")
+	b.ReportMetric(float64(n)/many.Seconds(), "many/s")
+	b.ReportMetric(one.Seconds()/many.Seconds(), "ratio")
+	b.ReportMetric(single.Seconds()/many.Seconds(), "ratio-single")
+	b.ReportMetric(0, "ns/op")
+}
+
+func BenchmarkStepBinding(b *testing.B) {
+	h := newHouse(b)
+	h.createBasic(b, tenantA, "a", "secret")
+	h.createFlow(b, flow(tenantA, "f", "a"))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := h.StepBinding(b.Context(), tenantA, apiconn.B2X, "f", "postFederationSignup"); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
 func BenchmarkConnector(b *testing.B) {
 	h := newHouse(b)
 	h.createBasic(b, tenantA, "a", "secret")

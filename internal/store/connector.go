@@ -116,19 +116,6 @@ func (s *Store) ConnectorSealed(ctx context.Context, tenant, id string) (apiconn
 	return c, nil
 }
 
-// snapshot runs fn on one unchanging state of the database, without waiting for writers.
-func (s *Store) snapshot(ctx context.Context, fn func(*statements) error) error {
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	err = fn(newStatements(tx))
-	if end := tx.Rollback(); err == nil {
-		err = end // it only ends the reading
-	}
-	return err
-}
-
 // readConnector reads one connector; its Sealed members have versions and no ciphertext.
 func readConnector(ctx context.Context, db *statements, tenant, id string) (apiconn.Connector, error) {
 	found, err := readConnectors(db.query(ctx, "SELECT "+connectorRowColumns+" FROM connectors"+connectorRowJoin+

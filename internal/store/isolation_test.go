@@ -82,6 +82,45 @@ var isolated = map[string]func(ctx context.Context, h *house) (bool, error){
 		err := h.DeleteUserFlow(ctx, tenantB, apiconn.B2X, "flow", func(apiconn.UserFlow) (apiconn.AuditEntry, error) { return entry("b"), nil })
 		return err == nil, absent(err)
 	},
+	"StepBinding": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.StepBinding(ctx, tenantB, apiconn.B2X, "flow", "postFederationSignup")
+		return err == nil, absent(err)
+	},
+	"CallSettings": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.CallSettings(ctx, tenantB, "a")
+		return err == nil, absent(err)
+	},
+	"UpdateCallSettings": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.UpdateCallSettings(ctx, tenantB, "a", setCalls(func(s *apiconn.CallSettings) { s.Attempts = 1 }))
+		return err == nil, absent(err)
+	},
+	"CredentialStates": func(ctx context.Context, h *house) (bool, error) {
+		found, err := h.CredentialStates(ctx, [][2]string{{tenantB, "a"}})
+		return len(found) > 0, err
+	},
+	"ExpiringCertificates": func(ctx context.Context, h *house) (bool, error) {
+		found, err := h.ExpiringCertificates(ctx, tenantB, start, start.AddDate(1, 0, 0))
+		return len(found) > 0, err
+	},
+	"Journey": func(ctx context.Context, h *house) (bool, error) {
+		j, err := h.Journey(ctx, tenantB, "journey", start)
+		return j != nil, err
+	},
+	"RecordInvocation": func(ctx context.Context, h *house) (bool, error) { // the same id and key in both are no conflict
+		prior, err := h.RecordInvocation(ctx, invocation(tenantB, "invocation", start),
+			&apiconn.Journey{TenantID: tenantA, Key: "journey", ExpiresAt: soon()}) // its tenant does not count
+		return prior != nil, err
+	},
+	"Invocation": func(ctx context.Context, h *house) (bool, error) {
+		_, err := h.Invocation(ctx, tenantB, "invocation")
+		return err == nil, absent(err)
+	},
+	"Invocations": func(ctx context.Context, h *house) (bool, error) {
+		p, err := h.Invocations(ctx, tenantB, apiconn.Query{Where: &apiconn.Condition{Op: apiconn.Or, Args: []*apiconn.Condition{
+			{Op: apiconn.Ne, Property: "id", Values: []string{"x"}}, {Op: apiconn.Ne, Property: "id", Null: true},
+		}}})
+		return len(p.Items) > 0, err
+	},
 	"AuditEntries": func(ctx context.Context, h *house) (bool, error) {
 		p, err := h.AuditEntries(ctx, tenantB, apiconn.Query{Where: &apiconn.Condition{Op: apiconn.Eq, Property: "correlationId", Values: []string{"in A"}}})
 		return len(p.Items) > 0, err
@@ -123,6 +162,7 @@ var withoutTenant = map[string]bool{
 	"Close": true, "Ping": true, "Meta": true, "SetMeta": true, "KeyRing": true, "ReplaceKeyRing": true, "SealedUnderOtherKeys": true,
 	"Reseal": true, "AllSealed": true, "SigningKeys": true, "AddSigningKey": true, "RetireSigningKey": true, "DeleteSigningKeys": true,
 	"CreateTenant": true, "Tenants": true, "TenantByIDOrName": true, "PruneAudit": true, "PruneOnce": true,
+	"PruneInvocations": true, "PruneJourneys": true,
 }
 
 // absent lets NotFound pass.
@@ -147,7 +187,9 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 			h := newHouse(t)
 			audit := entry("in A")
 			audit.ID = "audit in A"
-			if _, err := h.CreateConnector(t.Context(), h.basic(t, tenantA, "a", "secret"), audit,
+			connector := h.basic(t, tenantA, "a", "secret")
+			h.certificate(t, &connector, 1, "T1")
+			if _, err := h.CreateConnector(t.Context(), connector, audit,
 				&Once{TenantID: tenantA, AppID: "app", Key: "key", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
@@ -155,6 +197,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := h.createFlow(t, flow(tenantA, "flow", "a"))
+			signUp := h.signUp(t)
 			found, err := try(t.Context(), h)
 			if found || err != nil {
 				t.Errorf("tenant B reached what is tenant A's: %v, error %v", found, err)
@@ -172,11 +215,38 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 			if f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow"); err != nil || !cmp.Equal(before, f) {
 				t.Errorf("tenant A's user flow (-before +after):\n%s, error %v", cmp.Diff(before, f), err)
 			}
-			if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 3 {
-				t.Errorf("tenant A has %d audit entries, want 3; error %v", n, err)
+			if diff := cmp.Diff(signUp, h.signUpState(t)); diff != "" {
+				t.Errorf("tenant A's settings, receipt and journey (-before +after):\n%s", diff)
+			}
+			if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 4 {
+				t.Errorf("tenant A has %d audit entries, want 4; error %v", n, err)
 			}
 		})
 	}
+}
+
+// signUp gives tenant A call settings, a receipt and a journey, and returns them.
+func (h *house) signUp(t *testing.T) []any {
+	t.Helper()
+	if _, err := h.UpdateCallSettings(t.Context(), tenantA, "a", setCalls(func(s *apiconn.CallSettings) { s.Attempts = 5 })); err != nil {
+		t.Fatal(err)
+	}
+	inv := invocation(tenantA, "invocation", start)
+	if _, err := h.RecordInvocation(t.Context(), inv, h.journey(t, "journey", inv, "decision", soon())); err != nil {
+		t.Fatal(err)
+	}
+	return h.signUpState(t)
+}
+
+func (h *house) signUpState(t *testing.T) []any {
+	t.Helper()
+	settings, settingsErr := h.CallSettings(t.Context(), tenantA, "a")
+	inv, invErr := h.Invocation(t.Context(), tenantA, "invocation")
+	j, journeyErr := h.Journey(t.Context(), tenantA, "journey", start)
+	if err := errors.Join(settingsErr, invErr, journeyErr); err != nil || j == nil {
+		t.Fatalf("journey %v, error %v", j, err)
+	}
+	return []any{settings, inv, *j}
 }
 
 // TestTwinsInTwoTenants has the same ids in both tenants: whatever happens to one leaves the other as it is.
@@ -196,7 +266,11 @@ func TestTwinsInTwoTenants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return append(all, c, a, f)
+		b, err := h.StepBinding(t.Context(), tenantA, apiconn.B2X, "flow", "postFederationSignup")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(append(all, c, a, f, b), h.signUpState(t)...)
 	}
 	for _, tenant := range []string{tenantA, tenantB} {
 		c := h.basic(t, tenant, "a", "secret")
@@ -208,7 +282,23 @@ func TestTwinsInTwoTenants(t *testing.T) {
 		}
 		h.createFlow(t, flow(tenant, "flow", "a"))
 	}
+	h.signUp(t)
+	if b, err := h.StepBinding(t.Context(), tenantB, apiconn.B2X, "flow", "postFederationSignup"); err != nil || b.Settings.Version != 0 {
+		t.Errorf("the twin has settings of version %d, error %v", b.Settings.Version, err)
+	}
 	before := state()
+	twin := invocation(tenantB, "invocation", start)
+	prior, recordErr := h.RecordInvocation(t.Context(), twin, h.journey(t, "journey", twin, "new", start))
+	_, settingsErr := h.UpdateCallSettings(t.Context(), tenantB, "a", func(s *apiconn.CallSettings, _ apiconn.Connector) (*apiconn.AuditEntry, error) {
+		if s.Version != 0 {
+			t.Errorf("the twin begins with settings of version %d", s.Version)
+		}
+		s.Attempts = 1
+		return &apiconn.AuditEntry{}, nil
+	})
+	if err := errors.Join(recordErr, settingsErr); prior != nil || err != nil {
+		t.Fatalf("prior %v, error %v", prior, err)
+	}
 	_, _, connectorErr := h.UpdateConnector(t.Context(), tenantB, "a", nil, func(c *apiconn.Connector) (*apiconn.AuditEntry, error) {
 		sealed, err := h.seal(t.Context(), tenantB, "a", "password", 2, "new")
 		c.DisplayName, c.Authentication.Sealed["password"] = "new", sealed
@@ -231,6 +321,9 @@ func TestTwinsInTwoTenants(t *testing.T) {
 	connectorErr = h.DeleteConnector(t.Context(), tenantB, "a", deleting(""))
 	applicationErr = h.DeleteApplication(t.Context(), tenantB, "app", func(apiconn.Application) (apiconn.AuditEntry, error) { return entry(""), nil })
 	flowErr = h.DeleteUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", func(apiconn.UserFlow) (apiconn.AuditEntry, error) { return entry(""), nil })
+	if n, err := h.PruneJourneys(t.Context(), start); n != 1 || err != nil { // the twin's has expired
+		t.Errorf("%d journeys expired, error %v", n, err)
+	}
 	if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
 		t.Fatal(err)
 	}

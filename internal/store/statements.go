@@ -26,24 +26,36 @@ func newStatements(on preparer) *statements {
 	return &statements{on: on, kept: make(map[string]*sql.Stmt)}
 }
 
-func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+// known returns what was prepared of a text; nil if it was not.
+func (s *statements) known(text string) *sql.Stmt {
 	s.mu.RLock()
-	stmt := s.kept[text]
-	s.mu.RUnlock()
-	if stmt != nil {
-		return stmt, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stmt := s.kept[text]; stmt != nil {
+	defer s.mu.RUnlock()
+	return s.kept[text]
+}
+
+// prepare must not hold the lock while it waits for a connection: whoever has one in a snapshot needs the lock.
+func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt := s.known(text); stmt != nil {
 		return stmt, nil
 	}
 	stmt, err := s.on.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, fmt.Errorf("prepare a statement: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if earlier := s.kept[text]; earlier != nil {
+		return earlier, stmt.Close()
+	}
 	s.kept[text] = stmt
 	return stmt, nil
+}
+
+// keep prepares texts for the next time. An error only means that the next time will be slower.
+func (s *statements) keep(ctx context.Context, texts []string) {
+	for _, text := range texts {
+		_, _ = s.prepare(ctx, text)
+	}
 }
 
 // close closes the kept statements. database/sql does so with a pool, but not with a single connection: SQLite would keep
