@@ -192,6 +192,11 @@ func (s *Service) read(ctx context.Context, tenant string, given ConnectorPatch)
 		if err := apiconn.ValidateTargetURL(*given.TargetURL, s.AllowHTTP); err != nil {
 			return credential.Proposal{}, err
 		}
+		if s.CheckTarget != nil {
+			if err := s.CheckTarget(*given.TargetURL); err != nil {
+				return credential.Proposal{}, apiconn.Invalidf("targetUrl", "The value of 'targetUrl' cannot be called: %s.", err)
+			}
+		}
 	}
 	if given.Authentication == nil {
 		return credential.Proposal{}, nil

@@ -34,10 +34,15 @@ type Service struct {
 	Intake *credential.Intake
 	Now    func() time.Time // UTC, truncated to microseconds
 
-	AllowHTTP       bool          // accept http:// in targetUrl: development only
+	AllowHTTP bool // accept http:// in targetUrl: development only
+	// CheckTarget says why a targetUrl can never be called, an address in it being blocked; nil lets every URL pass. A name
+	// is judged when it has been resolved, at the call.
+	CheckTarget     func(targetURL string) error
 	UploadOntoBasic bool          // uploadClientCertificate on a Basic connector replaces instead of failing (contract 8, row 30)
 	UnlinkOnDelete  bool          // deleting a connector that user flows use unlinks it there instead of failing (contract 8, row 31)
 	OnceFor         time.Duration // how long an Idempotency-Key is remembered; 0: 24 hours
+
+	CallProfile apiconn.CallProfile // of connectors whose call settings name none; "": entra
 }
 
 // Precondition is what must hold of a connector or a user flow before it is changed (If-Match). The zero value is always met.
