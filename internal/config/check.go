@@ -154,6 +154,15 @@ func guids(v *[]string) func(*Config) string {
 	}
 }
 
+func guid(v *string) func(*Config) string {
+	return func(*Config) string {
+		if *v != "" && !guidText.MatchString(*v) {
+			return fmt.Sprintf("must be a GUID, not %q", *v)
+		}
+		return ""
+	}
+}
+
 // IsLoopback tells whether host can only be this machine: localhost or a loopback address.
 func IsLoopback(host string) bool {
 	if host == "localhost" {

@@ -39,6 +39,12 @@ type Config struct {
 	Issuers             []Issuer
 	ExtraDirectoryRoles []string
 
+	Calls    Calls
+	Guard    Guard
+	Receipts Receipts
+	// ExtensionsApp is the id of the application that extension attributes belong to; "" for one per tenant.
+	ExtensionsApp string
+
 	sources map[string]string // by key: flag, environment, file or default
 }
 
@@ -55,6 +61,25 @@ type Limits struct {
 	Inflated int64 // of a request body after its Content-Encoding is undone
 	Header   int64 // of a request's line and headers together
 	URL      int64 // of a request target
+}
+
+// Calls says how connectors are called, where their own settings do not.
+type Calls struct {
+	Profile          string // a set of documented figures: entra or b2c
+	MaxAnswer        int64  // of an answer's body after its Content-Encoding is undone. Bytes
+	TrustedRootsFile string // PEM; "" for the system's roots
+}
+
+// Guard says which addresses may be called.
+type Guard struct {
+	Mode       string // enforce, report or off
+	Exceptions []string
+}
+
+// Receipts says what is kept of the calls.
+type Receipts struct {
+	Retention   time.Duration
+	ClaimValues bool
 }
 
 // Issuer is an OpenID Connect issuer whose tokens are accepted (OpenID Connect Discovery 1.0).

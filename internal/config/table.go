@@ -18,6 +18,7 @@ type setting struct {
 func table(c *Config) []setting {
 	rows := placeSettings(c)
 	rows = append(rows, behaviourSettings(c)...)
+	rows = append(rows, callSettings(c)...)
 	return append(rows, callerSettings(c)...)
 }
 
@@ -141,6 +142,44 @@ func behaviourSettings(c *Config) []setting {
 		{
 			key: "connectors.unlink_on_delete", into: &c.UnlinkOnDelete, def: "false",
 			help: "Let deleting a connector that user flows call take it out of them, with an audit entry for each. Otherwise it is refused with their names, as the wire contract decides (section 8, row 31).",
+		},
+	}
+}
+
+// callSettings says how connectors are called at the steps of sign-ups, and what is kept of it.
+func callSettings(c *Config) []setting {
+	return []setting{
+		{
+			key: "calls.profile", into: &c.Calls.Profile, def: "entra", oneOf: []string{"entra", "b2c"},
+			help: "Budget of a step and number of attempts for connectors that have no call settings of their own: entra allows 20 s, b2c 5 s, both with one retry within that time. No step takes longer than request_timeout.",
+		},
+		{
+			key: "calls.max_answer", into: &c.Calls.MaxAnswer, def: "1048576", check: between(&c.Calls.MaxAnswer, 1<<10, 64<<20),
+			help: "Largest body of a connector's answer after gzip is undone, in bytes.",
+		},
+		{
+			key: "calls.trusted_roots_file", into: &c.Calls.TrustedRootsFile,
+			help: "PEM file of the certificate authorities that connectors' certificates must come from. Default: the system's. A connector's own call settings win.",
+		},
+		{
+			key: "calls.extensions_app_id", into: &c.ExtensionsApp, check: guid(&c.ExtensionsApp),
+			help: "Id of the application that extension attributes belong to: it stands in their names, extension_<id>_<Name>. Give that of your tenant's b2c-extensions-app when connectors rely on it. Default: one per tenant, made of the tenant's id.",
+		},
+		{
+			key: "guard.mode", into: &c.Guard.Mode, def: "enforce", oneOf: []string{"enforce", "report", "off"},
+			help: "What happens to calls to addresses that are not public (loopback, private and link-local networks, cloud metadata, and the like): refused (enforce), made and logged (report), or not looked at (off).",
+		},
+		{
+			key: "guard.exceptions", into: &c.Guard.Exceptions,
+			help: "Networks that may be called all the same, each with a port or a range of ports if it is not for all: 10.96.0.0/12:443, 10.1.2.3, [fd00::]/8:8000-8999.",
+		},
+		{
+			key: "receipts.retention", into: &c.Receipts.Retention, def: "720h", check: within(&c.Receipts.Retention, time.Hour, 24*3660*time.Hour),
+			help: "Age after which receipts of invocations are deleted, and with them the decisions that an Idempotency-Key repeats. 720h are 30 days.",
+		},
+		{
+			key: "receipts.claim_values", into: &c.Receipts.ClaimValues, def: "false",
+			help: "Keep the values of claims in receipts. They are personal data, and whoever may read receipts reads them. Otherwise a receipt has their names and keyed hashes.",
 		},
 	}
 }
