@@ -1,6 +1,7 @@
 // Package edge is what every HTTP surface shares: one identity per request, one log line, one deadline, bodies that are
-// capped before and after decompression, compressed answers, and the bearer token out of its header.
+// capped before and after decompression, compressed answers, the headers that all read alike, and the words that an error
+// has on those that speak as Microsoft Graph does.
 //
-// It knows no resource and renders no error of its own: what went wrong comes back as an error value, and each surface
-// (edge/graph, edge/authority) turns it into its own protocol.
+// It knows no resource and renders no error: what went wrong comes back as a value, and each surface (edge/graph,
+// edge/steps, edge/authority) writes it in its own form.
 package edge

@@ -1,18 +1,17 @@
 package graph
 
 import (
-	"mime"
 	"strings"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
+	"github.com/patchbay/patchbay/internal/edge"
 	"github.com/patchbay/patchbay/internal/odata"
 )
 
 // object reads the body of a write: JSON by its Content-Type, an object by its form.
 func (c *call) object() (odata.Object, []byte, error) {
-	mediaType, _, err := mime.ParseMediaType(c.header.Get("Content-Type"))
-	if err != nil || (mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json")) {
-		return odata.Object{}, nil, badRequest("Entity only allows writes with a JSON Content-Type header.")
+	if err := edge.CheckJSON(c.header); err != nil {
+		return odata.Object{}, nil, err
 	}
 	body, err := c.body()
 	if err != nil {

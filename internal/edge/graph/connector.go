@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
+	"github.com/patchbay/patchbay/internal/edge"
 	"github.com/patchbay/patchbay/internal/manage"
 	"github.com/patchbay/patchbay/internal/odata"
 )
@@ -175,7 +176,7 @@ func (c *call) connector(view manage.ConnectorView, chosen []string) answer {
 	entity := connectorEntity(c, view, chosen)
 	entity.ContextURL = connectors.within(c.container).context(c, chosen, "/$entity")
 	a := c.ok(odata.AppendEntity(nil, entity, c.format))
-	a.set("ETag", etag(view.Version))
+	a.set("ETag", edge.ETag(view.Version))
 	return a
 }
 
@@ -191,7 +192,7 @@ func (c *call) written(version int64, standard string, entity func() answer) ans
 	if wanted == returnRepresentation || wanted == "" && standard == returnRepresentation {
 		a = entity()
 	}
-	a.set("ETag", etag(version))
+	a.set("ETag", edge.ETag(version))
 	if wanted != "" {
 		a.set("Preference-Applied", "return="+wanted)
 	}

@@ -2,14 +2,11 @@ package graph
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/patchbay/patchbay/internal/apiconn"
 	"github.com/patchbay/patchbay/internal/edge"
 	"github.com/patchbay/patchbay/internal/odata"
 )
@@ -33,46 +30,6 @@ func (p *problem) Error() string {
 
 func (p *problem) Unwrap() error { return p.cause }
 
-// coded is a status and the Graph code that goes with it.
-type coded struct {
-	status int
-	code   string
-}
-
-// kinds is the bridge from the domain's kinds of failure to HTTP and Graph (contract 3.1). Every Kind has its row.
-var kinds = map[apiconn.Kind]coded{
-	apiconn.Internal:        {http.StatusInternalServerError, "InternalServerError"},
-	apiconn.Invalid:         {http.StatusBadRequest, "BadRequest"},
-	apiconn.NotFound:        {http.StatusNotFound, "ResourceNotFound"},
-	apiconn.Conflict:        {http.StatusConflict, "Conflict"},
-	apiconn.Stale:           {http.StatusPreconditionFailed, "PreconditionFailed"},
-	apiconn.Unauthenticated: {http.StatusUnauthorized, "InvalidAuthenticationToken"},
-	apiconn.Forbidden:       {http.StatusForbidden, "Authorization_RequestDenied"},
-	apiconn.Throttled:       {http.StatusTooManyRequests, "TooManyRequests"},
-	apiconn.Upstream:        {http.StatusServiceUnavailable, "ServiceUnavailable"},
-}
-
-// reasons are the failures for which the live service was seen with a code of its own (contract 2.7 and 3.1).
-var reasons = map[apiconn.Reason]coded{
-	apiconn.ReasonPKCS12Password:      {http.StatusBadRequest, "AADB2C90213"},
-	apiconn.ReasonRequired:            {http.StatusBadRequest, "AADB2C"},
-	apiconn.ReasonUnknownProperty:     {http.StatusBadRequest, "RequestBodyRead"},
-	apiconn.ReasonWrongType:           {http.StatusBadRequest, "RequestBodyRead"},
-	apiconn.ReasonConnectorPermission: {http.StatusForbidden, "AADB2C"},
-	apiconn.ReasonIdempotencyMismatch: {http.StatusUnprocessableEntity, "UnprocessableEntity"},
-}
-
-// bodies are the failures of reading a body at all (contract 3.1 and 3.7).
-var bodies = []struct {
-	err error
-	coded
-	message string
-}{
-	{edge.ErrBodyTooLarge, coded{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge"}, "The request body is larger than this service accepts, as sent or once decompressed. Send a smaller one."},
-	{edge.ErrEncodingUnsupported, coded{http.StatusUnsupportedMediaType, "UnsupportedMediaType"}, "The Content-Encoding of the request is not supported. Send the body as it is, or with gzip."},
-	{edge.ErrBodyUnreadable, coded{http.StatusBadRequest, "BadRequest"}, "Unable to read the request body. Check that its Content-Encoding is what the header says."},
-}
-
 // queries are the codes of the query options' failures; anything else is BadRequest.
 var queries = map[odata.Problem]string{
 	odata.Unsupported: "Request_UnsupportedQuery",
@@ -91,23 +48,8 @@ func asProblem(err error) *problem {
 		}
 		return &problem{status: http.StatusBadRequest, code: code, message: e.Message}
 	}
-	for _, b := range bodies {
-		if errors.Is(err, b.err) {
-			return &problem{status: b.status, code: b.code, message: b.message, cause: err}
-		}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return &problem{
-			status: http.StatusServiceUnavailable, code: "ServiceUnavailable", retryAfter: time.Second, cause: err,
-			message: "The request could not be finished in time and may not have been carried out. Try again.",
-		}
-	}
-	e := apiconn.AsError(err)
-	c, ok := reasons[e.Reason]
-	if !ok {
-		c = kinds[e.Kind]
-	}
-	return &problem{status: c.status, code: c.code, message: e.Message, retryAfter: e.RetryAfter, cause: e.Unwrap()}
+	f := edge.FailureOf(err)
+	return &problem{status: f.Status, code: f.Code, message: f.Message, retryAfter: f.RetryAfter, cause: f.Cause}
 }
 
 // forLog is err as the log may have it. What is wrong with a query is told in words of the query, and a $filter may hold
@@ -129,18 +71,12 @@ func badRequest(message string) *problem {
 	return &problem{status: http.StatusBadRequest, code: "BadRequest", message: message}
 }
 
-// envelope is the error body of contract 3.1: the code, a message that is never null, and the ids to find it by. CPIM,
-// the engine behind this family, puts a correlationId before them (contract 2.7).
+// envelope is the error body of contract 3.1: the code, a message that is never null, and the ids to find it by.
 func (p *problem) envelope(requestID, clientRequestID string, now time.Time) []byte {
-	inner := make([]odata.Property, 0, 4)
-	if strings.HasPrefix(p.code, "AADB2C") {
-		inner = append(inner, odata.Property{Name: "correlationId", Value: odata.String(requestID)})
+	var inner []odata.Property
+	for _, member := range edge.InnerError(p.code, requestID, clientRequestID, now) {
+		inner = append(inner, odata.Property{Name: member[0], Value: odata.String(member[1])})
 	}
-	inner = append(inner,
-		odata.Property{Name: "date", Value: odata.String(now.UTC().Format("2006-01-02T15:04:05"))},
-		odata.Property{Name: "request-id", Value: odata.String(requestID)},
-		odata.Property{Name: "client-request-id", Value: odata.String(clientRequestID)},
-	)
 	return object(odata.Property{Name: "error", Value: odata.Complex{Properties: []odata.Property{
 		{Name: "code", Value: odata.String(p.code)},
 		{Name: "message", Value: odata.String(p.message)},

@@ -305,7 +305,7 @@ func (h *Handler) failure(c *call, err error) answer {
 	a := answer{status: p.status, contentType: "application/json", body: p.envelope(c.x.RequestID, c.x.ClientRequestID, h.opts.Now())}
 	a = a.with(p.header)
 	if p.retryAfter > 0 {
-		a.set("Retry-After", retryAfter(p.retryAfter))
+		a.set("Retry-After", edge.RetryAfter(p.retryAfter))
 	}
 	if p.status == http.StatusUnauthorized {
 		a.set("WWW-Authenticate", h.challenge)
@@ -327,7 +327,7 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, c *call, a answe
 	header["x-ms-ags-diagnostic"] = []string{diagnostic}
 	header.Set("Strict-Transport-Security", "max-age=31536000")
 	if h.opts.CORS {
-		cors(header, r)
+		edge.CORS(header, r, exposed)
 	}
 	if a.contentType != "" {
 		header.Set("Content-Type", a.contentType)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
+	"github.com/patchbay/patchbay/internal/edge"
 	"github.com/patchbay/patchbay/internal/manage"
 	"github.com/patchbay/patchbay/internal/odata"
 )
@@ -172,7 +173,7 @@ func (c *call) userFlow(flow apiconn.UserFlow, chosen []string) answer {
 	entity := userFlowEntity(c, flow, chosen)
 	entity.ContextURL = c.route.flows.context(c, chosen, "/$entity")
 	a := c.ok(odata.AppendEntity(nil, entity, c.format))
-	a.set("ETag", etag(flow.Version))
+	a.set("ETag", edge.ETag(flow.Version))
 	return a
 }
 
