@@ -177,10 +177,10 @@ func (s *source) strings() func(yield func(string, token.Pos) bool) {
 }
 
 // statuses are the rooms that may mention HTTP statuses, with those they may; nil: all. Edges and app write them, and target,
-// which plays somebody else's endpoint; auth, lint, outbound and signup read the answers of others; cmd probes the health
-// listener.
+// which plays somebody else's endpoint; auth, client, lint, outbound and signup read the answers of others; cmd probes the
+// health listener.
 var statuses = map[string][]string{
-	"app": nil, "conntest": nil, "lint": nil, "outbound": nil, "signup": nil, "target": nil,
+	"app": nil, "client": nil, "conntest": nil, "lint": nil, "outbound": nil, "signup": nil, "target": nil,
 	"auth":         {"StatusOK", "StatusNotModified"},
 	"cmd/patchbay": {"StatusOK"},
 }

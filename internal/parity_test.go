@@ -16,6 +16,7 @@ import (
 const (
 	parityPage    = "docs/parity.md"
 	wireScripts   = "internal/edge/graph/testdata/wire"
+	stepScripts   = "internal/edge/steps/testdata/wire"
 	shellScripts  = "cmd/patchbay/testdata/script"
 	parityHeading = "contract | behaviour | state | proof"
 )
@@ -92,7 +93,7 @@ func parityRows(page string) (rows []parityRow, faults []string) {
 
 // missingRows names what the page must speak of and does not: each section, contradiction and client of the contract.
 func missingRows(rows []parityRow) (faults []string) {
-	wanted := strings.Fields("1.1 1.2 1.3 2.1 2.2 2.3 2.4 2.5 2.6 2.7 2.8 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 4.1 4.2 4.3 4.4 4.5 5 6 8.1")
+	wanted := strings.Fields("1.1 1.2 1.3 2.1 2.2 2.3 2.4 2.5 2.6 2.7 2.8 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 4.1 4.2 4.3 4.4 4.5 5.1 5.2 5.3 5.4 5.5 5.6 5.7 5.8 6 8.1")
 	for n := range 31 {
 		wanted = append(wanted, fmt.Sprintf("8 #%d", n+1))
 	}
@@ -118,8 +119,11 @@ type evidence struct {
 	tests    map[string]bool            // room.TestName
 	literals map[string]map[string]bool // by room: the strings in its tests, among them the names of subtests
 	checks   map[string]string          // by folder of conformance: the text of its checks
-	scripts  map[string]bool            // wire scripts, and whether a row names them
+	scripts  map[string]bool            // scripts of scriptFolders, and whether a row names them
 }
+
+// scriptFolders are where the scripts are that some row must name, by how a proof begins.
+var scriptFolders = map[string]string{"wire/": wireScripts, "steps/": stepScripts}
 
 func gatherEvidence(tree fs.FS) (*evidence, error) {
 	h, err := readHouse(tree)
@@ -146,11 +150,16 @@ func gatherEvidence(tree fs.FS) (*evidence, error) {
 	if err := e.readChecks(); err != nil {
 		return nil, err
 	}
-	wire, err := fs.Glob(tree, wireScripts+"/*.txtar")
-	for _, name := range wire {
-		e.scripts[strings.TrimSuffix(path.Base(name), ".txtar")] = false
+	for prefix, folder := range scriptFolders {
+		names, err := fs.Glob(tree, folder+"/*.txtar")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			e.scripts[prefix+strings.TrimSuffix(path.Base(name), ".txtar")] = false
+		}
 	}
-	return e, err
+	return e, nil
 }
 
 // readChecks reads the text of every suite of real clients.
@@ -211,9 +220,11 @@ var (
 
 // missing tells what of a proof does not exist; "" if nothing.
 func (e *evidence) missing(proof string) string {
-	if name, isWire := strings.CutPrefix(proof, "wire/"); isWire {
-		e.scripts[name] = true
-		return e.noFile(wireScripts + "/" + name + ".txtar")
+	for prefix, folder := range scriptFolders {
+		if name, ours := strings.CutPrefix(proof, prefix); ours {
+			e.scripts[proof] = true
+			return e.noFile(folder + "/" + name + ".txtar")
+		}
 	}
 	if name, isScript := strings.CutPrefix(proof, "script/"); isScript {
 		return e.noFile(shellScripts + "/" + name + ".txtar")
@@ -224,7 +235,7 @@ func (e *evidence) missing(proof string) string {
 	if m := checkProof.FindStringSubmatch(proof); m != nil {
 		return e.noCheck(m[1], m[2])
 	}
-	return "it is neither wire/NAME, script/NAME, room.TestName nor client: check"
+	return "it is neither wire/NAME, steps/NAME, script/NAME, room.TestName nor client: check"
 }
 
 func (e *evidence) noFile(name string) string {
@@ -256,11 +267,12 @@ func (e *evidence) noCheck(client, title string) string {
 	return ""
 }
 
-// unnamedScripts are the wire scripts that hold behaviour of which the page does not speak.
+// unnamedScripts are the scripts that hold behaviour of which the page does not speak.
 func (e *evidence) unnamedScripts() (faults []string) {
 	for name, named := range e.scripts {
-		if e.noFile(wireScripts+"/"+name+".txtar") == "" && !named {
-			faults = append(faults, fmt.Sprintf("%s: no row names wire/%s; say which behaviour it proves", parityPage, name))
+		prefix := name[:strings.IndexByte(name, '/')+1]
+		if e.noFile(scriptFolders[prefix]+"/"+strings.TrimPrefix(name, prefix)+".txtar") == "" && !named {
+			faults = append(faults, fmt.Sprintf("%s: no row names %s; say which behaviour it proves", parityPage, name))
 		}
 	}
 	slices.Sort(faults)
@@ -288,6 +300,7 @@ func TestParitySeesFaults(t *testing.T) {
 		"| 1.1 | b | held | `store.TestReal/made up` |":              `have no "made up"`,
 		"| 1.1 | b | held | `store.TestReal`, `store.TestHelp` |":    "has no test of that name",
 		"| 1.1 | b | held | `wire/made-up` |":                        "there is no " + wireScripts + "/made-up.txtar",
+		"| 1.1 | b | held | `steps/made-up` |":                       "there is no " + stepScripts + "/made-up.txtar",
 		"| 1.1 | b | held | `script/made-up` |":                      "there is no " + shellScripts + "/made-up.txtar",
 		"| 1.1 | b | held | `client: a check that is made up` |":     "no check of that title",
 		"| 1.1 | b | held | `client: check` |":                       "no check of that title",

@@ -70,7 +70,7 @@ func (c *cli) root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "settings file (YAML); also "+config.FileVariable)
-	root.AddCommand(c.dev(), c.serve(), c.tenant(), c.application(), c.key(), c.config(), c.health(), c.version())
+	root.AddCommand(c.dev(), c.serve(), c.target(), c.lint(), c.tenant(), c.application(), c.key(), c.config(), c.health(), c.version())
 	return root
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/patchbay/patchbay/internal/apiconn"
 	"github.com/patchbay/patchbay/internal/auth"
 	"github.com/patchbay/patchbay/internal/config"
 	"github.com/patchbay/patchbay/internal/credential"
@@ -54,11 +55,16 @@ func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err 
 			return nil, err
 		}
 	}
-	verifier, surface, err := surfaces(c, p.url)
+	run, err := c.runner()
 	if err != nil {
 		return nil, err
 	}
-	p.close = func() error { verifier.Close(); return c.close() }
+	p.close = func() error { run.outbound.Close(); return c.close() }
+	verifier, surface, err := surfaces(c, run, p.url, metrics)
+	if err != nil {
+		return nil, err
+	}
+	p.close = func() error { verifier.Close(); run.outbound.Close(); return c.close() }
 	public.Handler = edge.Wrap(surface, edge.Options{
 		Log:               c.log,
 		Metrics:           edge.NewMetrics(metrics),
@@ -67,12 +73,15 @@ func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err 
 		Timeout:           c.cfg.RequestTimeout,
 		TrustProxyHeaders: c.cfg.TrustProxy,
 	})
-	p.tasks = append(p.tasks, every(housekeepingInterval, "housekeeping", c.log, c.housekeeping))
+	p.tasks = append(p.tasks,
+		every(housekeepingInterval, "housekeeping", c.log, c.housekeeping),
+		every(sweepInterval, "closing connections of replaced credentials", c.log, run.signup.Sweep),
+		every(expiryInterval, "looking for certificates that end soon", c.log, newExpiry(c.store, c.log, metrics).report))
 	return p, nil
 }
 
-// surfaces builds the HTTP surfaces: the Graph surface and the local authority, told apart by bySurface.
-func surfaces(c *core, url string) (*auth.Verifier, http.Handler, error) {
+// surfaces builds the HTTP surfaces: the Graph surface, that of steps and the local authority, told apart by bySurface.
+func surfaces(c *core, run *runner, url string, metrics prometheus.Registerer) (*auth.Verifier, http.Handler, error) {
 	signer := c.signer()
 	issuers := make([]auth.Issuer, 0, len(c.cfg.Issuers)+1)
 	if c.cfg.IssuerEnabled {
@@ -87,8 +96,9 @@ func surfaces(c *core, url string) (*auth.Verifier, http.Handler, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("auth.issuers: %w", err)
 	}
+	operations := c.manage()
 	graphSurface, err := graph.New(graph.Options{
-		Manage:       c.manage(),
+		Manage:       operations,
 		Verifier:     verifier,
 		Now:          now,
 		Cloud:        graph.Cloud(c.cfg.Cloud),
@@ -101,16 +111,21 @@ func surfaces(c *core, url string) (*auth.Verifier, http.Handler, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !c.cfg.IssuerEnabled {
-		return verifier, graphSurface, nil
+	var local *manage.Authority
+	if c.cfg.IssuerEnabled {
+		local = &manage.Authority{Store: c.store, Signer: signer, Issuer: url, Aliases: aliases(c.cfg, url), Now: now}
 	}
-	authoritySurface, err := authority.New(authority.Options{CORS: c.cfg.CORS, Authority: &manage.Authority{
-		Store: c.store, Signer: signer, Issuer: url, Aliases: aliases(c.cfg, url), Now: now,
-	}})
+	stepSurface, err := run.surface(c, operations, verifier, local, metrics)
 	if err != nil {
 		return nil, nil, err
 	}
-	return verifier, bySurface(graphSurface, authoritySurface), nil
+	var authoritySurface http.Handler = graphSurface // which says that there is no such thing
+	if local != nil {
+		if authoritySurface, err = authority.New(authority.Options{CORS: c.cfg.CORS, Authority: local}); err != nil {
+			return nil, nil, err
+		}
+	}
+	return verifier, bySurface(graphSurface, stepSurface, authoritySurface), nil
 }
 
 // aliases are the further base URLs of the local authority. A server that is reached as localhost is reached by the
@@ -130,10 +145,14 @@ func aliases(cfg *config.Config, publicURL string) []string {
 // authorityPaths are the second segments of the authority's paths, behind a tenant or "common".
 var authorityPaths = []string{"oauth2", "v2.0", "discovery", ".well-known"}
 
-// bySurface sends /{tenant}/oauth2/… and its like to the authority and all else to graph, which knows what to say of a
-// version that does not exist.
-func bySurface(graph, authority http.Handler) http.Handler {
+// bySurface sends /runtime/v1/… to steps, /{tenant}/oauth2/… and its like to the authority and all else to graph, which knows
+// what to say of a version that does not exist.
+func bySurface(graph, steps, authority http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, runtimePath) {
+			steps.ServeHTTP(w, r)
+			return
+		}
 		first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		second, _, _ := strings.Cut(rest, "/")
 		if slices.Contains(authorityPaths, second) && !strings.EqualFold(first, "v1.0") && !strings.EqualFold(first, "beta") {
@@ -144,11 +163,18 @@ func bySurface(graph, authority http.Handler) http.Handler {
 	})
 }
 
-// manage is the administrator's operations on the core.
+// manage is the administrator's operations on the core. A guard that the settings do not describe well is found when the
+// service starts; local commands go on without.
 func (c *core) manage() *manage.Service {
+	var checkTarget func(string) error
+	if addresses, err := c.addressGuard(); err == nil {
+		checkTarget = addresses.CheckURL
+	}
 	return &manage.Service{
-		Store: c.store, Sealer: c.keys.Sealer(), Intake: credential.NewIntake(0), Now: now,
+		CheckTarget: checkTarget,
+		Store:       c.store, Sealer: c.keys.Sealer(), Intake: credential.NewIntake(0), Now: now,
 		AllowHTTP: c.cfg.AllowHTTP, UploadOntoBasic: c.cfg.UploadOntoBasic, UnlinkOnDelete: c.cfg.UnlinkOnDelete,
+		CallProfile: apiconn.CallProfile(c.cfg.Calls.Profile),
 	}
 }
 
@@ -180,5 +206,5 @@ func (c *core) housekeeping(ctx context.Context) error {
 	_, auditErr := c.store.PruneAudit(ctx, at.Add(-c.cfg.AuditRetention))
 	_, onceErr := c.store.PruneOnce(ctx, at)
 	_, keysErr := c.store.DeleteSigningKeys(ctx, at.Add(-retiredKeysKept))
-	return errors.Join(auditErr, onceErr, keysErr)
+	return errors.Join(auditErr, onceErr, keysErr, c.prune(ctx, at))
 }

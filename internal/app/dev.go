@@ -21,6 +21,7 @@ var DevDefaults = map[string]string{
 	"log.level":             "warn",
 	"log.format":            "text",
 	"connectors.allow_http": "true",
+	"guard.exceptions":      "127.0.0.0/8,::1",
 }
 
 // Dev runs a complete development server until ctx is done. Everything it needs is made in the data directory at the
@@ -62,13 +63,32 @@ func prepareDev(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *p
 	}
 	facts.URL = p.url
 	facts.EnvFile = filepath.Join(cfg.DataDir, "dev.env")
-	if err := c.furnish(ctx, &facts); err != nil {
-		return nil, devFacts{}, errors.Join(err, p.abandon())
-	}
-	if err := writeEnvironment(facts.EnvFile, facts.environment()); err != nil {
+	if err := c.equip(ctx, p, cert, &facts); err != nil {
 		return nil, devFacts{}, errors.Join(err, p.abandon())
 	}
 	return p, facts, nil
+}
+
+// equip gives the server what it is to be tried with, and writes down what a client needs to know of it.
+func (c *core) equip(ctx context.Context, p *program, cert *certificate, facts *devFacts) error {
+	d, err := c.listenDemo(ctx)
+	if err != nil {
+		return err
+	}
+	closeRest := p.close
+	p.close = func() error {
+		_ = d.listener.Close() // it is closed already once it has served
+		return closeRest()
+	}
+	if err := c.furnish(ctx, d, facts); err != nil {
+		return err
+	}
+	answer, err := d.run(cert, facts.DemoPassword, c.log)
+	if err != nil {
+		return err
+	}
+	p.tasks = append(p.tasks, answer)
+	return writeEnvironment(facts.EnvFile, facts.environment())
 }
 
 // settleDev decides what a development server leaves no choice about. Paths become absolute, because clients are

@@ -303,7 +303,7 @@ func TestDamagedSigningKeyIsLeftOutAndReportedOnce(t *testing.T) {
 func TestPrintedTextIsOneScript(t *testing.T) {
 	t.Parallel()
 	facts := devFacts{
-		URL: "https://localhost:1", TenantID: "t", ClientID: "c", ClientSecret: "s", ConnectorID: "k",
+		URL: "https://localhost:1", TenantID: "t", ClientID: "c", ClientSecret: "s", ConnectorID: "k", DemoConnectorID: "d", DemoPassword: "p",
 		TLS: devTLS{CAFile: "/a b/ca.pem", BundleFile: "/a b/ca-bundle.pem"}, EnvFile: "/a b/dev.env",
 	}
 	var out strings.Builder
@@ -318,7 +318,7 @@ func TestPrintedTextIsOneScript(t *testing.T) {
 		}
 	}
 	want := []string{
-		"PATCHBAY_URL", "PATCHBAY_CONNECTOR_ID", "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID",
+		"PATCHBAY_URL", "PATCHBAY_CONNECTOR_ID", "PATCHBAY_DEMO_CONNECTOR_ID", "PATCHBAY_DEMO_PASSWORD", "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID",
 		"AZURE_CLIENT_SECRET", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {

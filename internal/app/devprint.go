@@ -15,6 +15,10 @@ type devFacts struct {
 	ConnectorID  string
 	TLS          devTLS
 	EnvFile      string
+
+	DemoConnectorID string
+	DemoFlowID      string
+	DemoPassword    string
 }
 
 // graphScope is the scope that Graph clients ask a token for.
@@ -36,6 +40,8 @@ func (f devFacts) environment() []variable {
 	return []variable{
 		{"PATCHBAY_URL", f.URL},
 		{"PATCHBAY_CONNECTOR_ID", f.ConnectorID},
+		{"PATCHBAY_DEMO_CONNECTOR_ID", f.DemoConnectorID},
+		{demoPasswordName, f.DemoPassword},
 		{"AZURE_AUTHORITY_HOST", f.URL},
 		{"AZURE_TENANT_ID", f.TenantID},
 		{"AZURE_CLIENT_ID", f.ClientID},
@@ -62,6 +68,9 @@ func (f devFacts) print(w io.Writer) error {
 	fmt.Fprintf(&b, "  -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d %s\n", quote(firstExample))
 	b.WriteString("\n# 3. Read it back\n")
 	fmt.Fprintf(&b, "%s %s -H \"Authorization: Bearer $TOKEN\"; echo\n", curl, connector)
+	b.WriteString("\n# 4. A step of a sign-up: the decision and its receipt. Try block@example.com, invalid@example.com, html@example.com too\n")
+	fmt.Fprintf(&b, "%s '%s/runtime/v1/userFlows/%s/steps/%s?receipt=true' -u %s -H 'Content-Type: application/json' -d '{\"claims\":{\"email\":\"ada@example.com\",\"displayName\":\"Ada Lovelace\"}}'; echo\n",
+		curl, f.URL, f.DemoFlowID, demoStep, quote(f.TenantID+"/"+f.ClientID+":"+f.ClientSecret))
 	b.WriteString("\n# Environment for azidentity, @azure/identity and any TLS client\n")
 	fmt.Fprintf(&b, "set -a; . %s; set +a   # which sets:\n", quote(f.EnvFile))
 	for _, v := range f.environment() {

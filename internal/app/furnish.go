@@ -28,12 +28,12 @@ const (
 // devRoles are the application permissions of the development application.
 var devRoles = []string{
 	string(auth.APIConnectorsReadWriteAll), string(auth.IdentityUserFlowReadWriteAll),
-	string(auth.AuditLogReadAll), string(auth.UserFlowsInvokeAll),
+	string(auth.AuditLogReadAll), string(auth.UserFlowsInvokeAll), string(auth.UserFlowInvocationReadAll),
 }
 
 // furnish finds, or makes, the tenant, the application with a secret, the demo connector and a signing key, and fills in
 // facts. What is there already stays as it was left.
-func (c *core) furnish(ctx context.Context, facts *devFacts) error {
+func (c *core) furnish(ctx context.Context, d *demo, facts *devFacts) error {
 	m := c.manage()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.ensureSigningKey(ctx) }) // an RSA key takes as long as everything else together
@@ -52,6 +52,9 @@ func (c *core) furnish(ctx context.Context, facts *devFacts) error {
 		}
 		if err := c.devConnector(ctx, m, operator, facts); err != nil {
 			return fmt.Errorf("the demo connector: %w", err)
+		}
+		if err := c.devDemo(ctx, m, operator, d, facts); err != nil {
+			return fmt.Errorf("the demonstration of a sign-up: %w", err)
 		}
 		return nil
 	})
@@ -103,19 +106,25 @@ func (c *core) devApplication(ctx context.Context, m *manage.Service, operator a
 	return err
 }
 
-// devConnector finds the connector for the printed examples: the one made at the first start, else any other, and a new
-// one if there is none.
+// devConnector finds the connector for the printed examples: the one made at the first start, else any other but that of the
+// demonstration, and a new one if there is none.
 func (c *core) devConnector(ctx context.Context, m *manage.Service, operator auth.Caller, facts *devFacts) (err error) {
 	facts.ConnectorID, err = c.remembered(ctx, metaDevConnect, func(id string) error {
 		_, err := m.GetConnector(ctx, operator, id)
 		return err
 	}, func() (string, error) {
-		others, err := m.ListConnectors(ctx, operator, apiconn.Query{Limit: 1})
+		others, err := m.ListConnectors(ctx, operator, apiconn.Query{Limit: 2})
 		if err != nil {
 			return "", err
 		}
-		if len(others.Items) > 0 {
-			return others.Items[0].ID, nil
+		demonstration, _, err := c.store.Meta(ctx, metaDemoConnector)
+		if err != nil {
+			return "", err
+		}
+		for _, other := range others.Items {
+			if other.ID != demonstration {
+				return other.ID, nil
+			}
 		}
 		name, url := demoConnector, demoTargetURL
 		made, err := m.CreateConnector(ctx, operator, manage.ConnectorPatch{
