@@ -92,7 +92,7 @@ conformance: conformance-build ## real Graph clients against a started binary
 	conformance/run
 
 .PHONY: conformance-build
-conformance-build: ## build the conformance suites; the first time takes about 10 minutes
+conformance-build: ## build the conformance suites and the programs they run; the first time takes about 15 minutes
 	@mkdir -p bin
 	@for suite in $(filter ./conformance/%,$(MODULES)); do \
 		echo "build   $$suite"; (cd $$suite && $(LOCKED) $(GO) test -run '^$$' ./... >/dev/null); \
@@ -102,6 +102,7 @@ conformance-build: ## build the conformance suites; the first time takes about 1
 			echo "install $$suite"; (cd $$suite && $(LOCKED) npm ci --no-audit --no-fund --loglevel=error); \
 		fi; \
 	done
+	@for script in $(wildcard conformance/*/build.sh); do echo "build   $${script%/build.sh}"; $$script >/dev/null; done
 
 .PHONY: fuzz
 fuzz: ## every fuzz target in turn, FUZZTIME (60s) each
