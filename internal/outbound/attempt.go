@@ -27,9 +27,6 @@ func (c *Client) tries(ctx context.Context, call Call, to target, p *pool) Resul
 			result.Status, result.ContentType, result.Body = a.Status, a.ContentType, body
 		}
 		c.report(ctx, call, to, len(result.Attempts), a)
-		if p.retired.Load() {
-			p.transport.CloseIdleConnections() // net/http keeps what it was given back
-		}
 		pause, again := retryAfter(call, len(result.Attempts), a)
 		if !again || ctx.Err() != nil {
 			return result

@@ -48,7 +48,7 @@ func classify(caller, own context.Context, err error, r *recorder) (reason apico
 	if reason, cause := classifyName(err); reason != "" {
 		return reason, cause
 	}
-	if reason, cause := classifyTLS(err, r); reason != "" {
+	if reason, cause := classifyTLS(err, r); reason != "" && (phase != apiconn.PhaseBody || reason == apiconn.ReasonTLSLateCertificate) {
 		return reason, cause
 	}
 	switch phase {
@@ -67,9 +67,9 @@ func classify(caller, own context.Context, err error, r *recorder) (reason apico
 		}
 	}
 	reason, cause = classifyExchange(err, phase)
-	if reason == apiconn.ReasonConnectionClosed || reason == apiconn.ReasonConnectionReset {
+	if (reason == apiconn.ReasonConnectionClosed || reason == apiconn.ReasonConnectionReset) && !strings.Contains(err.Error(), streamFault) {
 		// A server that refuses a client certificate after the handshake says so and closes. HTTP/2 reports the closing.
-		if number, remote, found := alertOf(r.lastWords()); found {
+		if number, remote, found := alertOf(r.lastWords(own)); found {
 			return classifyAlert(number, remote, r)
 		}
 	}
@@ -152,6 +152,9 @@ func classifyTLS(err error, r *recorder) (apiconn.DecisionReason, string) {
 	return "", ""
 }
 
+// streamFault is how a fault begins that ended an HTTP/2 stream and not its connection.
+const streamFault = "stream error"
+
 // exchangeFaults are faults of the exchange for which net/http has texts only.
 var exchangeFaults = []struct {
 	text   string
@@ -170,7 +173,7 @@ var exchangeFaults = []struct {
 	{"FRAME_SIZE_ERROR", apiconn.ReasonAnswerNotHTTP},
 	{"COMPRESSION_ERROR", apiconn.ReasonAnswerNotHTTP},
 	{"frame too large", apiconn.ReasonAnswerNotHTTP},
-	{"stream error", apiconn.ReasonConnectionReset},
+	{streamFault, apiconn.ReasonConnectionReset},
 }
 
 // classifyExchange finds faults between the handshake and the end of the answer's header.

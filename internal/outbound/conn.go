@@ -16,6 +16,8 @@ const (
 	partingTime = 10 * time.Millisecond
 	// lastWords is how long a failed write waits for the reason, which the peer sent before it closed.
 	lastWords = 20 * time.Millisecond
+	// partingWords is how long a failure waits for its connection to end and to say why.
+	partingWords = 200 * time.Millisecond
 )
 
 // conn is a TCP connection, counted, with what its handshake agreed on.

@@ -77,7 +77,7 @@ func (c *Client) leave(v visit, r Result) {
 	}
 	c.mu.Unlock()
 	if retired {
-		v.pool.settle(last)
+		v.pool.settle(last) // net/http keeps what it was given back
 	}
 }
 
@@ -126,7 +126,6 @@ func (c *Client) choose(known *connector, want poolKey) (chosen, replaced *pool)
 		}
 		p := c.newPool(known.name, want)
 		c.draining[p] = struct{}{}
-		p.retired.Store(true)
 		return p, nil
 	}
 	replaced = known.pool
@@ -156,12 +155,11 @@ func (k *connector) forget(keep string, now time.Time) *pool {
 	return old
 }
 
-// drain notes that a pool is retired, if it has calls to wait for. The caller holds mu and calls retire after it.
+// drain notes that a pool is out of force, if it has calls to wait for. The caller holds mu and calls retire after it.
 func (c *Client) drain(p *pool) {
 	if p == nil {
 		return
 	}
-	p.retired.Store(true)
 	if p.calls.Load() > 0 {
 		c.draining[p] = struct{}{}
 	}
@@ -185,7 +183,6 @@ func (c *Client) evict() {
 func (c *Client) giveUp(known *connector) {
 	delete(c.connectors, known.name)
 	if known.pool != nil {
-		known.pool.retired.Store(true)
 		go known.pool.retire() // closes sockets: not under the lock
 	}
 }

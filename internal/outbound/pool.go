@@ -80,7 +80,6 @@ type pool struct {
 	who     proof
 
 	transport *http.Transport
-	retired   atomic.Bool
 	calls     atomic.Int64 // under way; changed under Client.mu
 
 	mu      sync.Mutex

@@ -47,7 +47,11 @@ func (r *recorder) trace(ctx context.Context) context.Context {
 	ctx = context.WithValue(ctx, recorderKey{}, r)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart: func(httptrace.DNSStartInfo) { r.begin(apiconn.PhaseDNS) },
-		DNSDone:  func(httptrace.DNSDoneInfo) { r.end(apiconn.PhaseDNS) },
+		DNSDone: func(info httptrace.DNSDoneInfo) {
+			if info.Err == nil { // else the phase stays open: it is the one that failed
+				r.end(apiconn.PhaseDNS)
+			}
+		},
 		ConnectStart: func(_, address string) {
 			r.begin(apiconn.PhaseConnect) // several may run at a time, for several addresses: they are one phase
 			r.dialled(address)
@@ -190,9 +194,12 @@ func (r *recorder) wrote() {
 func (r *recorder) firstByte() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.octet = true
 	r.endLocked(apiconn.PhaseRequest)
+	if !r.octet {
+		r.beginLocked(apiconn.PhaseFirstByte) // of no length, unless it runs
+	}
 	r.endLocked(apiconn.PhaseFirstByte)
+	r.octet = true
 }
 
 // again begins the request anew on another connection, within the same attempt.
@@ -263,17 +270,10 @@ func (r *recorder) ending() error {
 }
 
 // lastWords is ending of a connection on which a certificate was asked for. Its end may be a moment away.
-func (r *recorder) lastWords() error {
+func (r *recorder) lastWords(own context.Context) error {
 	c := r.connection()
-	if c == nil || !c.known().CertificateAsked {
+	if c == nil || !c.known().CertificateAsked || !wait(own, partingWords, c.read, nil) {
 		return nil
 	}
-	timer := time.NewTimer(lastWords)
-	defer timer.Stop()
-	select {
-	case <-c.read:
-		return c.ending()
-	case <-timer.C:
-		return nil
-	}
+	return r.ending()
 }
