@@ -85,7 +85,7 @@ prepare: ## install or ask for what the tests run: openssl, node, a C compiler
 
 .PHONY: unit
 unit: ## the tests of this module, with the race detector, in random order
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -timeout 20m ./...
 
 .PHONY: conformance
 conformance: conformance-build ## real Graph clients against a started binary

@@ -76,10 +76,11 @@ func TestBehaviours(t *testing.T) {
 			for mutual, kind := range map[bool]string{false: "basic", true: "certificate"} {
 				t.Run(row.name+"/"+kind, func(t *testing.T) {
 					t.Parallel()
-					// The machine may be busy with something else. Who is late every time is late.
+					// The machine may be busy with something else, so that a step of a few milliseconds takes hundreds. Who is
+					// late or wrong every time is so.
 					var complaints []string
 					overran := time.Duration(1)
-					for try := 0; try < 3 && overran > 0 && !t.Failed(); try++ {
+					for try := 0; try < 3 && (overran > 0 || len(complaints) > 0) && !t.Failed(); try++ {
 						t.Run(fmt.Sprint("try ", try+1), func(t *testing.T) { complaints, overran = play(t, row, mutual) })
 					}
 					if overran > 0 {

@@ -100,7 +100,7 @@ func readLink(step string, value odata.Value) (string, error) {
 			if text, err = requiredText(name, value); err == nil {
 				id = *text
 			}
-		case odata.IsAnnotation(name):
+		case odata.IsAnnotation(name), value.IsNull(): // go-azure-sdk writes null for all that it does not set (clients 2.8)
 			continue
 		default:
 			err = apiconn.Invalidf(name, "The step '%s' takes the '@odata.id' or the 'id' of an API connector and nothing else. Change the connector itself at /identity/apiConnectors.", step)
