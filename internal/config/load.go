@@ -25,7 +25,9 @@ const FileVariable = EnvPrefix + "CONFIG"
 
 // clientVariables begin with the prefix but are no settings: the path of the settings file, and what `patchbay dev`
 // writes for clients into dev.env, which people source in the same shell.
-var clientVariables = []string{FileVariable, EnvPrefix + "URL", EnvPrefix + "CONNECTOR_ID"}
+var clientVariables = []string{
+	FileVariable, EnvPrefix + "URL", EnvPrefix + "CONNECTOR_ID", EnvPrefix + "DEMO_CONNECTOR_ID", EnvPrefix + "DEMO_PASSWORD",
+}
 
 // Source is where Load reads from.
 type Source struct {
