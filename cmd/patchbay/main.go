@@ -39,7 +39,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &cli{stdout: stdout, stderr: stderr}
 	root := c.root()
-	root.SetArgs(args)
+	root.SetArgs(mgcArguments(args))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
@@ -71,6 +71,7 @@ func (c *cli) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "settings file (YAML); also "+config.FileVariable)
 	root.AddCommand(c.dev(), c.serve(), c.target(), c.lint(), c.tenant(), c.application(), c.key(), c.config(), c.health(), c.version())
+	root.AddCommand(c.connector(), c.identity(), c.man())
 	return root
 }
 

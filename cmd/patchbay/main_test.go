@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 //	http STATUS METHOD URL CA-FILE [TOKEN [BODY-FILE]]   the request is answered with that status; prints the body
 //	await STATUS METHOD URL CA-FILE [TOKEN [BODY-FILE]]  repeats the request until it is, at most for a minute
 //	certificate FILE          writes an RSA certificate in PEM
+//	pkcs12 FILE PASSWORD DAYS writes a PKCS#12 file with a certificate that is valid for that many days
 //	renew                     replaces the server certificate in tls.pem and tls-key.pem
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"refuses": refuses, "until": until, "mode": mode, "value": value, "expand": expand, "token": token,
-			"http": request, "await": await, "certificate": certificate, "renew": renew,
+			"http": request, "await": await, "certificate": certificate, "pkcs12": pkcs12File, "renew": renew,
 		},
 	})
 }

@@ -34,6 +34,7 @@ func TestDemonstration(t *testing.T) {
 			t.Errorf("%s: %s", email, body)
 		}
 	}
+	first.rotate(t, token)
 	address := first.demoAddress(t, token)
 	first.stop(t)
 
@@ -64,6 +65,32 @@ func TestDemonstration(t *testing.T) {
 	third := startDev(t, dir)
 	if body := third.step(t, third.token(t), "ada@example.com"); !strings.Contains(body, `"reason":"connect_refused"`) || !strings.Contains(body, "localhost:1/elsewhere") {
 		t.Errorf("pointed elsewhere: %s", body)
+	}
+}
+
+// rotate changes the demonstration's connector to a certificate, then to the next one, and back to the password: each step
+// shows the certificate that is the newest then.
+func (s *devServer) rotate(t *testing.T, token string) {
+	t.Helper()
+	connector := "/v1.0/identity/apiConnectors/" + s.facts.DemoConnectorID
+	seen := map[string]bool{}
+	for i, request := range []struct{ method, path, body string }{
+		{http.MethodPatch, connector, `{"authenticationConfiguration":{"@odata.type":"#microsoft.graph.pkcs12Certificate","pkcs12Value":"` + pkcs12Value(t, "first") + `","password":""}}`},
+		{http.MethodPost, connector + "/uploadClientCertificate", `{"pkcs12Value":"` + pkcs12Value(t, "second") + `","password":""}`},
+	} {
+		if status, body := s.do(t, request.method, request.path, token, "application/json", request.body); status >= http.StatusBadRequest {
+			t.Fatalf("%s: %d %s", request.path, status, body)
+		}
+		body := s.step(t, token, "ada@example.com")
+		_, rest, _ := strings.Cut(body, `"clientCertificate":"`)
+		thumbprint, _, _ := strings.Cut(rest, `"`)
+		if seen[thumbprint] = true; !strings.Contains(body, `"action":"Continue"`) || len(thumbprint) != 40 || len(seen) != i+1 {
+			t.Errorf("after certificate %d: %s", i+1, body)
+		}
+	}
+	back := `{"authenticationConfiguration":{"@odata.type":"#microsoft.graph.basicAuthentication","username":"` + demoUserName + `","password":"` + s.facts.DemoPassword + `"}}`
+	if status, body := s.do(t, http.MethodPatch, connector, token, "application/json", back); status != http.StatusNoContent {
+		t.Fatalf("back to the password: %d %s", status, body)
 	}
 }
 

@@ -78,12 +78,29 @@ func expiringCounts(t *testing.T, metrics *prometheus.Registry) (counts [5]float
 // certificateConnector makes a connector with a certificate that is valid for life.
 func certificateConnector(t *testing.T, i *conntest.Installation, name string, life time.Duration) {
 	t.Helper()
+	url, now := "https://api.contoso.example/", i.Clock.Now()
+	if _, err := i.Manage.CreateConnector(t.Context(), i.Operator, manage.ConnectorPatch{
+		DisplayName: &name, TargetURL: &url, Authentication: &manage.AuthenticationGiven{
+			Type: "#microsoft.graph.pkcs12Certificate", Members: map[string]any{"pkcs12Value": pkcs12Valid(t, name, now, now.Add(life))},
+		},
+	}, manage.Once{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pkcs12Value is a PKCS#12 file without a password, in base64, whose certificate is valid for an hour.
+func pkcs12Value(t *testing.T, name string) string {
+	t.Helper()
+	return pkcs12Valid(t, name, time.Now(), time.Now().Add(time.Hour))
+}
+
+func pkcs12Valid(t *testing.T, name string, from, to time.Time) string {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := i.Clock.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(life)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from.Add(-time.Hour), NotAfter: to}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -96,12 +113,5 @@ func certificateConnector(t *testing.T, i *conntest.Installation, name string, l
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := "https://api.contoso.example/"
-	if _, err := i.Manage.CreateConnector(t.Context(), i.Operator, manage.ConnectorPatch{
-		DisplayName: &name, TargetURL: &url, Authentication: &manage.AuthenticationGiven{
-			Type: "#microsoft.graph.pkcs12Certificate", Members: map[string]any{"pkcs12Value": base64.StdEncoding.EncodeToString(file)},
-		},
-	}, manage.Once{}); err != nil {
-		t.Fatal(err)
-	}
+	return base64.StdEncoding.EncodeToString(file)
 }
