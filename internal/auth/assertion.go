@@ -42,7 +42,7 @@ func VerifyAssertion(compact string, check AssertionCheck) (int, error) {
 	if len(compact) > maxAssertionBytes {
 		return -1, assertionInvalid("The client assertion is too long.", nil)
 	}
-	t, err := parseToken(compact)
+	t, err := parseToken(compact, true)
 	if err != nil {
 		return -1, assertionInvalid("The client assertion is not a JWT in compact form.", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/patchbay/patchbay/internal/apiconn"
 	"github.com/patchbay/patchbay/internal/auth"
+	"github.com/patchbay/patchbay/internal/conntest"
 )
 
 const (
@@ -120,6 +121,31 @@ func TestVerifyAssertion(t *testing.T) {
 		_, err := auth.VerifyAssertion(text, auth.AssertionCheck{ClientID: clientID, Now: now})
 		if got := apiconn.AsError(err).Reason; got != apiconn.ReasonAssertionInvalid {
 			t.Errorf("%s: reason %q", name, got)
+		}
+	}
+}
+
+// TestPaddedAssertion: azure-identity's asynchronous certificate credential for Python pads every part and signs what it
+// padded. An access token may not be padded: one signature has one spelling there.
+func TestPaddedAssertion(t *testing.T) {
+	t.Parallel()
+	now := newClock().now()
+	key := conntest.NewClientKey(t, now, time.Hour)
+	check := auth.AssertionCheck{ClientID: clientID, Audiences: []string{tokenEndpoint}, Certificates: [][]byte{key.Certificate}, Now: now}
+	padded := key.AssertionIn(t, base64.URLEncoding, clientID, tokenEndpoint)
+	if !strings.Contains(padded, "=") {
+		t.Fatal("the assertion has no padding")
+	}
+	if index, err := auth.VerifyAssertion(padded, check); err != nil || index != 0 {
+		t.Errorf("%d, %v", index, err)
+	}
+	for name, broken := range map[string]string{
+		"padding taken off what was signed": strings.ReplaceAll(padded, "=", ""),
+		"too much padding":                  padded + "====",
+		"another signature":                 padded[:len(padded)-6] + "AAAA==",
+	} {
+		if _, err := auth.VerifyAssertion(broken, check); err == nil {
+			t.Errorf("%s was accepted", name)
 		}
 	}
 }

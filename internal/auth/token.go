@@ -70,7 +70,10 @@ type tokenHeader struct {
 
 // parseToken reads a compact JWS (RFC 7515 section 7.1). It is stricter than most: no byte outside the base64url
 // alphabet and no stray bits at the end of a part, so that one signature has one spelling.
-func parseToken(compact string) (*token, error) {
+//
+// Of an assertion the parts may be padded: azure-identity's asynchronous certificate credential for Python pads them all and
+// signs the padded text.
+func parseToken(compact string, mayBePadded bool) (*token, error) {
 	parts := strings.Split(compact, ".")
 	if len(parts) != 3 || parts[2] == "" {
 		return nil, errors.New("not three parts")
@@ -79,6 +82,9 @@ func parseToken(compact string) (*token, error) {
 	for i, part := range parts {
 		if strings.ContainsAny(part, "\r\n") { // the decoder skips them
 			return nil, errors.New("a line break in the token")
+		}
+		if mayBePadded && len(part)%4 == 0 {
+			part = strings.TrimSuffix(strings.TrimSuffix(part, "="), "=")
 		}
 		b, err := base64.RawURLEncoding.Strict().DecodeString(part)
 		if err != nil {

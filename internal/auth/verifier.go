@@ -166,7 +166,7 @@ func (v *Verifier) recall(ctx context.Context, hash tokenHash, rules *rules) (Ca
 
 // judge verifies a token in full: form, issuer, signature, then claims.
 func (v *Verifier) judge(ctx context.Context, bearer string, rules *rules) (*remembered, error) {
-	token, err := parseToken(bearer)
+	token, err := parseToken(bearer, false)
 	if err != nil {
 		return nil, refuse(messageMalformed, err)
 	}

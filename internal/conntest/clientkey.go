@@ -53,13 +53,19 @@ func (k *ClientKey) PEM() []byte {
 // Assertion is what MSAL for Go makes (contract section 4.5): PS256, x5t#S256 in standard base64 with padding, ten minutes.
 func (k *ClientKey) Assertion(t testing.TB, clientID, endpoint string) string {
 	t.Helper()
+	return k.AssertionIn(t, base64.RawURLEncoding, clientID, endpoint)
+}
+
+// AssertionIn is Assertion with its three parts in another form of base64.
+func (k *ClientKey) AssertionIn(t testing.TB, form *base64.Encoding, clientID, endpoint string) string {
+	t.Helper()
 	sum := sha256.Sum256(k.Certificate)
 	encode := func(members map[string]any) string {
 		raw, err := json.Marshal(members)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return base64.RawURLEncoding.EncodeToString(raw)
+		return form.EncodeToString(raw)
 	}
 	input := encode(map[string]any{"alg": "PS256", "typ": "JWT", "x5t#S256": base64.StdEncoding.EncodeToString(sum[:])}) + "." +
 		encode(map[string]any{
@@ -71,5 +77,5 @@ func (k *ClientKey) Assertion(t testing.TB, clientID, endpoint string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return input + "." + form.EncodeToString(signature)
 }

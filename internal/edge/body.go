@@ -30,6 +30,9 @@ var (
 func ReadBody(r *http.Request) ([]byte, error) {
 	limit := From(r.Context()).limits
 	if r.ContentLength > limit.body {
+		if r.Header.Get("Expect") == "" { // else it waits to be told, and to read would be to say yes (RFC 9110 section 10.1.1)
+			drain(r, limit.body)
+		}
 		return nil, ErrBodyTooLarge
 	}
 	var encoding string
@@ -39,6 +42,9 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		return nil, ErrEncodingUnsupported
 	}
 	raw, err := readCapped(r.Body, limit.body)
+	if errors.Is(err, ErrBodyTooLarge) {
+		drain(r, limit.body)
+	}
 	if err != nil || encoding != "gzip" {
 		return raw, err
 	}
@@ -47,6 +53,15 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		return nil, errors.Join(ErrBodyUnreadable, err)
 	}
 	return readCapped(zr, limit.inflated)
+}
+
+// drained is how many times the cap of a refused body is taken in and thrown away. Somebody who is answered while still
+// sending may never see the answer: the connection is reset under what it sends, and Python's httpx then reports that
+// instead of the 413.
+const drained = 8
+
+func drain(r *http.Request, limit int64) {
+	_, _ = io.CopyN(io.Discard, r.Body, drained*limit) // whatever it ends with, the answer is 413
 }
 
 func readCapped(r io.Reader, limit int64) ([]byte, error) {

@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -105,4 +106,42 @@ func TestBearer(t *testing.T) {
 	if _, err := Bearer(http.Header{}); err == nil || err.Error() != "Access token is empty." {
 		t.Errorf("no header: %v", err)
 	}
+}
+
+// TestRefusedBodyIsTakenIn: who is refused is not cut off while it is sending, within a bound; who asked first is told at once.
+func TestRefusedBodyIsTakenIn(t *testing.T) {
+	t.Parallel()
+	const limit = 100
+	for name, tt := range map[string]struct {
+		size   int
+		length int64 // that the client claims
+		expect string
+		taken  int64
+	}{
+		"a length that is told":      {5 * limit, 5 * limit, "", 5 * limit},
+		"a length that is not told":  {5 * limit, -1, "", 5 * limit},
+		"far too large":              {100 * limit, 100 * limit, "", drained * limit},
+		"far too large and not told": {100 * limit, -1, "", drained*limit + limit + 1},
+		"asks before it sends":       {5 * limit, 5 * limit, "100-continue", 0},
+	} {
+		body := &countedReader{Reader: strings.NewReader(strings.Repeat("x", tt.size))}
+		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), exchangeKey{}, &Exchange{limits: limits{body: limit, inflated: limit}}),
+			http.MethodPost, "/", body)
+		r.ContentLength = tt.length
+		r.Header.Set("Expect", tt.expect)
+		if _, err := ReadBody(r); !errors.Is(err, ErrBodyTooLarge) || body.read != tt.taken {
+			t.Errorf("%s: %v, %d octets taken in, want %d", name, err, body.read, tt.taken)
+		}
+	}
+}
+
+type countedReader struct {
+	io.Reader
+	read int64
+}
+
+func (r *countedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.read += int64(n)
+	return n, err
 }
