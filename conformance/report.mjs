@@ -3,6 +3,8 @@
 //
 //   node --test --test-reporter=../report.mjs …    as a reporter of node:test
 //   go test -json . | node report.mjs              as a reader of go test
+//   PROGRAM | node report.mjs                      as a reader of what any other runner prints, one JSON object a check:
+//       {"check": ["batch", "a full batch of 20"], "passed": true, "milliseconds": 12, "details": ""}
 //
 // REPORT_CLIENT and REPORT_VERSION name the client.
 
@@ -15,7 +17,7 @@ const { REPORT_CLIENT: client = "", REPORT_VERSION: version = "" } = process.env
 
 function line(passed, milliseconds, check, details = "") {
   const time = milliseconds >= 10_000 ? `${(milliseconds / 1000).toFixed(1)} s` : `${Math.round(milliseconds)} ms`;
-  const row = `${client.padEnd(23)} ${version.padEnd(9)} ${passed ? "ok  " : "FAIL"} ${time.padStart(8)}  ${check}\n`;
+  const row = `${client.padEnd(23)} ${version.padEnd(19)} ${passed ? "ok  " : "FAIL"} ${time.padStart(8)}  ${check}\n`;
   return row + details.replace(/^(?=.)/gm, "        ").replace(/([^\n])$/, "$1\n");
 }
 
@@ -45,8 +47,11 @@ function describe(error) {
   return cause?.stack ?? inspect(cause);
 }
 
-/** readGo turns the events of `go test -json` into lines; a check is a test without tests in it, or one that failed by itself. */
-async function readGo(input) {
+/**
+ * read turns what a runner prints into lines: checks that are ready to be shown, or the events of `go test -json`, of which a
+ * check is a test without tests in it, or one that failed by itself.
+ */
+async function read(input) {
   const output = new Map(); // by test ("" for the package): what it printed
   const begun = new Map(); // by test: when; the times that Go itself gives are rounded to 10 ms
   const reported = new Set(); // tests that have a line inside them
@@ -57,6 +62,10 @@ async function readGo(input) {
       event = JSON.parse(text);
     } catch {
       process.stdout.write(`${text}\n`);
+      continue;
+    }
+    if (event?.check) {
+      process.stdout.write(line(event.passed, event.milliseconds, event.check.join(": "), event.details));
       continue;
     }
     const { Action: action, Test: name = "", Output: printed = "" } = event;
@@ -85,5 +94,5 @@ async function readGo(input) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await readGo(process.stdin);
+  await read(process.stdin);
 }

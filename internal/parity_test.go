@@ -162,16 +162,19 @@ func gatherEvidence(tree fs.FS) (*evidence, error) {
 	return e, nil
 }
 
+// checkFiles are how the names of files with checks of real clients end.
+var checkFiles = []string{"_test.go", ".test.mjs", ".py", ".java"}
+
 // readChecks reads the text of every suite of real clients.
 func (e *evidence) readChecks() error {
 	return fs.WalkDir(e.tree, "conformance", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.Name() == "node_modules" {
+		if d.Name() == "node_modules" || d.Name() == ".venv" {
 			return fs.SkipDir
 		}
-		if d.IsDir() || (!strings.HasSuffix(name, "_test.go") && !strings.HasSuffix(name, ".test.mjs")) {
+		if d.IsDir() || !slices.ContainsFunc(checkFiles, func(ending string) bool { return strings.HasSuffix(name, ending) }) {
 			return nil
 		}
 		text, err := fs.ReadFile(e.tree, name)
@@ -215,7 +218,7 @@ func (e *evidence) check(r parityRow) (faults []string) {
 
 var (
 	testProof  = regexp.MustCompile(`^([a-z/]+)\.((?:Test|Fuzz|Benchmark)\w+)(?:/(.+))?$`)
-	checkProof = regexp.MustCompile(`^([a-z-]+): (.+)$`)
+	checkProof = regexp.MustCompile(`^([a-z0-9-]+): (.+)$`)
 )
 
 // missing tells what of a proof does not exist; "" if nothing.

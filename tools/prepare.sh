@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that what the checks and tests run is on this machine: openssl (makes the PKCS#12 files of the tests), node and
-# npm (the JavaScript conformance suite), a C compiler (the race detector), make and git. On Debian and Ubuntu it installs what
+# npm, python3 with venv, java and mvn (the conformance suites of those languages), a C compiler (the race detector, Kratos'
+# SQLite), make, curl and git. On Debian and Ubuntu it installs what
 # is missing; elsewhere, or without the right to, it says what to install. Go itself must be there.
 set -euo pipefail
 
@@ -17,14 +18,17 @@ packages_of() {
 	cc) echo gcc libc6-dev ;;
 	openssl) echo openssl ca-certificates ;;
 	node) echo nodejs ;;
+	python3) echo python3 python3-venv ;;
+	java) echo openjdk-17-jdk-headless ;;
+	mvn) echo maven ;;
 	*) echo "$1" ;;
 	esac
 }
 
 missing=()
 wanted=()
-for command in git make cc curl openssl node npm; do
-	if ! command -v "$command" >/dev/null; then
+for command in git make cc curl openssl node npm python3 java mvn; do
+	if ! command -v "$command" >/dev/null || { [ "$command" = python3 ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; }; then
 		missing+=("$command")
 		read -ra more <<<"$(packages_of "$command")"
 		wanted+=("${more[@]}")
@@ -42,6 +46,8 @@ if ((${#missing[@]})); then
 	"${root[@]}" apt-get update -qq
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 fi
+
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "Python 3.11 or newer is needed for the Python conformance suites; this is $(python3 --version)."
 
 command -v go >/dev/null || die "Go is missing. Install the version that go.mod names from https://go.dev/dl/."
 
