@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what the checks and tests run is on this machine: openssl (makes the PKCS#12 files of the tests), node and
-# npm, python3 with venv, java and mvn (the conformance suites of those languages), a C compiler (the race detector, Kratos'
+# npm, python3 with venv, a JDK and mvn (the conformance suites of those languages), a C compiler (the race detector, Kratos'
 # SQLite), make, curl and git. On Debian and Ubuntu it installs what
 # is missing; elsewhere, or without the right to, it says what to install. Go itself must be there.
 set -euo pipefail
@@ -19,7 +19,7 @@ packages_of() {
 	openssl) echo openssl ca-certificates ;;
 	node) echo nodejs ;;
 	python3) echo python3 python3-venv ;;
-	java) echo openjdk-17-jdk-headless ;;
+	javac) echo default-jdk-headless ;;
 	mvn) echo maven ;;
 	*) echo "$1" ;;
 	esac
@@ -27,7 +27,7 @@ packages_of() {
 
 missing=()
 wanted=()
-for command in git make cc curl openssl node npm python3 java mvn; do
+for command in git make cc curl openssl node npm python3 javac mvn; do
 	if ! command -v "$command" >/dev/null || { [ "$command" = python3 ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; }; then
 		missing+=("$command")
 		read -ra more <<<"$(packages_of "$command")"

@@ -1,0 +1,3 @@
+module github.com/patchbay/patchbay/conformance/keycloak
+
+go 1.26.0
