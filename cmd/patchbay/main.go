@@ -46,6 +46,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
+	if code := (exitError{}); errors.As(err, &code) {
+		return code.code
+	}
 	if !errors.Is(err, errSilent) {
 		fmt.Fprintf(stderr, "patchbay: %s\n", strings.Join(strings.Fields(err.Error()), " "))
 	}
@@ -72,6 +75,7 @@ func (c *cli) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "settings file (YAML); also "+config.FileVariable)
 	root.AddCommand(c.dev(), c.serve(), c.target(), c.lint(), c.tenant(), c.application(), c.key(), c.config(), c.health(), c.version())
 	root.AddCommand(c.connector(), c.identity(), c.man())
+	root.AddCommand(c.importing(), c.exporting(), c.applying())
 	return root
 }
 
