@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
 	"github.com/patchbay/patchbay/internal/auth"
+	"github.com/patchbay/patchbay/internal/edge/graph"
 	"github.com/patchbay/patchbay/internal/edge/steps"
 	"github.com/patchbay/patchbay/internal/guard"
 	"github.com/patchbay/patchbay/internal/manage"
@@ -82,8 +84,9 @@ func trustedRoots(path string) (*x509.CertPool, error) {
 
 // surface is the HTTP surface of steps.
 func (r *runner) surface(c *core, m *manage.Service, verifier *auth.Verifier, authority *manage.Authority, metrics prometheus.Registerer) (http.Handler, error) {
+	text := sync.OnceValues(func() ([]byte, error) { return description(graph.Cloud(c.cfg.Cloud), authority != nil) })
 	return steps.New(steps.Options{
-		Signup: r.signup, Manage: m, Verifier: verifier, Authority: authority, Now: now, CORS: c.cfg.CORS, Metrics: metrics,
+		Signup: r.signup, Manage: m, Verifier: verifier, Authority: authority, Description: text, Now: now, CORS: c.cfg.CORS, Metrics: metrics,
 	})
 }
 

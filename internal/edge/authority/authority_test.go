@@ -26,11 +26,13 @@ type bench struct {
 	handler          http.Handler
 	log              *strings.Builder
 	clientID, secret string
+	contract         *conntest.Contract // of the published description
+	t                *testing.T
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{Installation: conntest.NewInstallation(t), log: &strings.Builder{}}
+	b := &bench{Installation: conntest.NewInstallation(t), log: &strings.Builder{}, contract: contract(t), t: t}
 	surface, err := authority.New(authority.Options{Authority: b.Authority, CORS: true})
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +40,24 @@ func newBench(t *testing.T) *bench {
 	b.handler = edge.Wrap(surface, edge.Options{Log: slog.New(slog.NewJSONHandler(b.log, nil))})
 	b.clientID, b.secret = b.Application(t, auth.APIConnectorsReadWriteAll)
 	return b
+}
+
+// contract is what the surface says of itself.
+func contract(t *testing.T) *conntest.Contract {
+	t.Helper()
+	part, err := authority.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := edge.Document("test", "1", "", part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := conntest.NewContract(text, "authority.error")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // form is a good token request.
@@ -62,6 +82,11 @@ func (b *bench) do(method, target, body string, header ...string) *http.Response
 	}
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
+	if err := b.contract.Check(conntest.Exchange{
+		Method: method, Target: target, Status: w.Code, ContentType: w.Header().Get("Content-Type"), Answer: w.Body.Bytes(),
+	}); err != nil {
+		b.t.Error(err)
+	}
 	return w.Result()
 }
 

@@ -97,6 +97,11 @@ type keyBody struct {
 	Issuer   string   `json:"issuer"`
 }
 
+// keysBody is the key set.
+type keysBody struct {
+	Keys []keyBody `json:"keys"`
+}
+
 // keys is GET /{tenant}/discovery/v2.0/keys.
 func (s *surface) keys(w http.ResponseWriter, r *http.Request) error {
 	tenant, err := s.tenantIn(r)
@@ -118,7 +123,7 @@ func (s *surface) keys(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	cacheable(w.Header())
-	return write(w, http.StatusOK, map[string]any{"keys": bodies})
+	return write(w, http.StatusOK, keysBody{bodies})
 }
 
 // instanceBody is the answer of instance discovery.

@@ -19,9 +19,10 @@ import (
 )
 
 // TestWire plays the scripts of testdata/wire, each on a site of its own, first over HTTP/1.1 and then over HTTP/2: what
-// goes out must be what the script says, byte for byte. With -update the answers are written again: read the difference.
+// goes out must be what the script says, byte for byte, and as the published description has it. With -update the answers are written again: read the difference.
 //
-// A script begins with prose, in which a line "set cloud china" is a setting. Then come pairs of sections, "1.request"
+// A script begins with prose, in which a line "set cloud china" is a setting; "set spelling loose" says that requests are
+// accepted which no description has. Then come pairs of sections, "1.request"
 // and "1.answer". A request is its line without the protocol, headers, an empty line and a body, whose last
 // line feed does not count. Host and Authorization are added; Content-Type is application/json where there is a body,
 // unless the script gives one ("-" is none). These headers do not go out:
@@ -82,7 +83,9 @@ func play(t *testing.T, script *txtar.Archive, transport transport) bool {
 			t.Fatalf("request %s has no answer", number)
 		}
 		r := parseRequest(t, site, names, string(request.Data))
-		got := transport.send(t, site, r).render(r, names, number)
+		answer := transport.send(t, site, r)
+		hold(t, r, answer, strings.Contains(string(script.Comment), "set spelling loose\n"))
+		got := answer.render(r, names, number)
 		site.clock.Advance(time.Second)
 		want := string(script.Files[i].Data)
 		if transport.lowerCase {
@@ -157,7 +160,7 @@ func readSettings(t *testing.T, comment string) settings {
 			s.manage.UploadOntoBasic = value == "yes"
 		case "unlink-on-delete":
 			s.manage.UnlinkOnDelete = value == "yes"
-		case "transport":
+		case "transport", "spelling":
 		default:
 			t.Fatalf("there is no setting %q", name)
 		}

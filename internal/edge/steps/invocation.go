@@ -51,13 +51,18 @@ var filters = []struct {
 	{"correlationId", nil},
 }
 
-// listInvocations is GET /invocations.
-func (h *Handler) listInvocations(ctx context.Context, c *call) (answer, error) {
+// invocationParameters are those of a list of receipts.
+func invocationParameters() []string {
 	names := []string{parameterFrom, parameterTo, parameterTop, parameterSkipToken}
 	for _, f := range filters {
 		names = append(names, f.name)
 	}
-	values, err := c.parameters(names...)
+	return names
+}
+
+// listInvocations is GET /invocations.
+func (h *Handler) listInvocations(ctx context.Context, c *call) (answer, error) {
+	values, err := c.parameters(invocationParameters()...)
 	if err != nil {
 		return answer{}, err
 	}

@@ -130,6 +130,7 @@ type site struct {
 type settings struct {
 	cors, keepValues, noBasic bool
 	edge                      edge.Options
+	description               func() ([]byte, error)
 }
 
 func build(t testing.TB, s settings) *site {
@@ -154,7 +155,7 @@ func build(t testing.TB, s settings) *site {
 	site.furnish(t)
 	options := steps.Options{
 		Signup: site.signup, Manage: site.in.Manage, Verifier: site.in.Verifier, Authority: site.in.Authority,
-		Now: site.in.Clock.Now, CORS: s.cors, Metrics: site.metrics,
+		Now: site.in.Clock.Now, CORS: s.cors, Metrics: site.metrics, Description: s.description,
 	}
 	if s.noBasic {
 		options.Authority = nil

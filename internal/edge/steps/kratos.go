@@ -169,12 +169,15 @@ type kratosIdentity struct {
 	Traits members `json:"traits"`
 }
 
+// kratosGoOnBody is the answer that lets a registration go on.
+type kratosGoOnBody struct {
+	Identity *kratosIdentity `json:"identity,omitempty"` // absent: as it was
+	Decision kratosDecision  `json:"decision"`
+}
+
 // goOn is the answer by which Kratos registers the user.
 func (k *kratosRequest) goOn(d apiconn.Decision) (answer, error) {
-	body := struct {
-		Identity *kratosIdentity `json:"identity,omitempty"` // absent: as it was
-		Decision kratosDecision  `json:"decision"`
-	}{Decision: kratosDecision{Action: d.Action, Reason: d.Reason, InvocationID: d.InvocationID}}
+	body := kratosGoOnBody{Decision: kratosDecision{Action: d.Action, Reason: d.Reason, InvocationID: d.InvocationID}}
 	var changed bool
 	if changed, body.Decision.Ignored = k.person.apply(k.request.Claims, d.Claims); changed {
 		body.Identity = &kratosIdentity{k.person.traits}
@@ -218,6 +221,13 @@ type kratosMessage struct {
 	Context map[string]string `json:"context,omitempty"`
 }
 
+// kratosStopBody is the answer that stops a registration: by a decision, or because the request was refused.
+type kratosStopBody struct {
+	Messages []kratosEntry   `json:"messages"`
+	Decision *kratosDecision `json:"decision,omitempty"`
+	Error    *errorBody      `json:"error,omitempty"`
+}
+
 // kratosStop is the answer by which Kratos shows a message instead of registering the user.
 func kratosStop(d apiconn.Decision, pointer string) (answer, error) {
 	outcome, text := kratosOutcomes[d.Action], d.UserMessage
@@ -229,12 +239,9 @@ func kratosStop(d apiconn.Decision, pointer string) (answer, error) {
 		words += ": " + d.Detail
 	}
 	message := kratosMessage{outcome.id, text, "error", map[string]string{"receipt_id": d.InvocationID}}
-	a, err := ok(struct {
-		Messages []kratosEntry  `json:"messages"`
-		Decision kratosDecision `json:"decision"`
-	}{
-		kratosMessages(pointer, message, words, " (receipt "+d.InvocationID+")"),
-		kratosDecision{Action: d.Action, Reason: d.Reason, InvocationID: d.InvocationID},
+	a, err := ok(kratosStopBody{
+		Messages: kratosMessages(pointer, message, words, " (receipt "+d.InvocationID+")"),
+		Decision: &kratosDecision{Action: d.Action, Reason: d.Reason, InvocationID: d.InvocationID},
 	})
 	a.status = outcome.status
 	return a, err
@@ -261,11 +268,9 @@ func (h *Handler) refuseKratos(c *call, p *problem) answer {
 	if outward.Status == http.StatusTooManyRequests || outward.Status >= http.StatusInternalServerError {
 		outward.Status, outward.RetryAfter = http.StatusFailedDependency, 0
 	}
-	return h.refused(&outward, struct {
-		Messages []kratosEntry `json:"messages"`
-		Error    errorBody     `json:"error"`
-	}{
-		kratosMessages(aboveForm, kratosMessage{ID: kratosErrorID, Text: kratosSorry, Type: "error"}, p.Code+": "+p.Message, ""),
-		h.envelope(c, p),
+	envelope := h.envelope(c, p)
+	return h.refused(&outward, kratosStopBody{
+		Messages: kratosMessages(aboveForm, kratosMessage{ID: kratosErrorID, Text: kratosSorry, Type: "error"}, p.Code+": "+p.Message, ""),
+		Error:    &envelope,
 	})
 }

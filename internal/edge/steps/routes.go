@@ -31,7 +31,7 @@ type operation struct {
 	does        string // likewise
 }
 
-// routes is every route there is. The table of docs/runtime.md is made from it.
+// routes is every route there is. The table of docs/runtime.md is made from it, and OpenAPI.
 func routes() []route {
 	const (
 		invoke    = "`UserFlows.Invoke.All`"
@@ -61,6 +61,9 @@ func routes() []route {
 		}},
 		{path: "/reasons", public: true, methods: map[string]operation{
 			"GET": {(*Handler).listReasons, "none, and no token", "Every reason of a decision, in words."},
+		}},
+		{path: "/openapi.json", public: true, methods: map[string]operation{
+			"GET": {(*Handler).describe, "none, and no token", "The OpenAPI description of all surfaces."},
 		}},
 		{path: "/adapters/kratos/{id}/{step}", refuse: (*Handler).refuseKratos, methods: map[string]operation{
 			"POST": {(*Handler).kratos, invoke, "Decide a step for the web hook of Ory Kratos."},

@@ -23,6 +23,8 @@ type Options struct {
 	Authority *manage.Authority // for HTTP Basic; nil: bearer tokens only
 	Now       func() time.Time
 
+	Description func() ([]byte, error) // the OpenAPI document; nil: there is none
+
 	CORS    bool                  // answer browsers of other origins
 	Metrics prometheus.Registerer // nil: none are kept
 }

@@ -2,6 +2,7 @@ package steps_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,6 +33,31 @@ func TestReasonsArePublic(t *testing.T) {
 		if row := list.Value[i]; row.Reason != string(f.Reason) || row.Effect != string(f.Effect) || row.Explanation != f.Sentence {
 			t.Errorf("row %d: %+v", i, row)
 		}
+	}
+}
+
+// TestDescriptionIsPublic: the OpenAPI document needs no token; a surface without one has nothing there, and one that
+// cannot be made is a fault of ours that is not told about.
+func TestDescriptionIsPublic(t *testing.T) {
+	t.Parallel()
+	const path = "/runtime/v1/openapi.json"
+	site := build(t, settings{description: func() ([]byte, error) { return []byte(`{"openapi":"3.1.1"}`), nil }})
+	if got := site.do(t, "nobody", "GET", path, ""); got.status != http.StatusOK || got.body != `{"openapi":"3.1.1"}` ||
+		got.header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := site.do(t, "nobody", "HEAD", path, ""); got.status != http.StatusOK || got.body != "" {
+		t.Errorf("HEAD: %d %s", got.status, got.body)
+	}
+	if got := site.do(t, "nobody", "GET", path+"?format=yaml", ""); got.status != http.StatusBadRequest {
+		t.Errorf("a parameter: %d %s", got.status, got.body)
+	}
+	if got := build(t, settings{}).do(t, "nobody", "GET", path, ""); got.status != http.StatusNotFound {
+		t.Errorf("without: %d %s", got.status, got.body)
+	}
+	broken := build(t, settings{description: func() ([]byte, error) { return nil, errors.New("canary-0c1d") }})
+	if got := broken.do(t, "nobody", "GET", path, ""); got.status != http.StatusInternalServerError || strings.Contains(got.body, "canary") {
+		t.Errorf("broken: %d %s", got.status, got.body)
 	}
 }
 

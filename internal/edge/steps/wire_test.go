@@ -18,7 +18,7 @@ import (
 )
 
 // TestWire plays the scripts of testdata/wire, each on a site of its own: what goes out must be what the script says, byte
-// for byte. With -update the answers are written again: read the difference.
+// for byte, and as the published description has it. With -update the answers are written again: read the difference.
 //
 // A script begins with prose, in which a line "set cors" is a setting. Then come sections "1.request", perhaps "1.target"
 // and "1.answer". A request is its line, headers, an empty line and a body, whose last line feed does not count. A target
@@ -144,6 +144,7 @@ func (p *player) flush(played *txtar.Archive) {
 		}
 	}
 	got := p.site.do(p, caller, method, path, body, header...)
+	hold(p.T, method, path, body, got)
 	p.site.in.Clock.Advance(time.Second)
 	played.Files = append(played.Files, txtar.File{Name: p.number + ".answer", Data: []byte(p.render(got, show))})
 	p.request = ""
