@@ -131,6 +131,7 @@ type settings struct {
 	cors, keepValues, noBasic bool
 	edge                      edge.Options
 	description               func() ([]byte, error)
+	maxFlights                int
 }
 
 func build(t testing.TB, s settings) *site {
@@ -155,7 +156,7 @@ func build(t testing.TB, s settings) *site {
 	site.furnish(t)
 	options := steps.Options{
 		Signup: site.signup, Manage: site.in.Manage, Verifier: site.in.Verifier, Authority: site.in.Authority,
-		Now: site.in.Clock.Now, CORS: s.cors, Metrics: site.metrics, Description: s.description,
+		Now: site.in.Clock.Now, CORS: s.cors, Metrics: site.metrics, Description: s.description, MaxFlights: s.maxFlights,
 	}
 	if s.noBasic {
 		options.Authority = nil

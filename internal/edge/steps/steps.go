@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -25,6 +26,8 @@ type Options struct {
 
 	Description func() ([]byte, error) // the OpenAPI document; nil: there is none
 
+	MaxFlights int // requests of one tenant at work at a time; 0: 4,096, for a step may wait as long as its budget
+
 	CORS    bool                  // answer browsers of other origins
 	Metrics prometheus.Registerer // nil: none are kept
 }
@@ -35,11 +38,17 @@ type Handler struct {
 	routes  []route
 	tokens  *tokens
 	metrics *metrics
+	flights *edge.Flights
 }
+
+// defaultFlights bounds what one tenant can make us hold.
+const defaultFlights = 4096
 
 // New makes the surface.
 func New(opts Options) (*Handler, error) {
-	h := &Handler{opts: opts, routes: routes(), metrics: newMetrics(opts.Metrics)}
+	h := &Handler{
+		opts: opts, routes: routes(), metrics: newMetrics(opts.Metrics), flights: edge.NewFlights(cmp.Or(opts.MaxFlights, defaultFlights)),
+	}
 	if opts.Authority == nil {
 		return h, nil
 	}
@@ -58,6 +67,7 @@ type call struct {
 	keys   []string // of the path, in order
 	caller auth.Caller
 	x      *edge.Exchange
+	leave  func() // ends what flights.Enter began
 }
 
 // answer is what goes back: JSON, or nothing.
@@ -87,6 +97,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		method: r.Method, origin: edge.BaseURL(r), query: r.URL.RawQuery, header: r.Header, x: edge.From(r.Context()),
 		body: func() ([]byte, error) { return edge.ReadBody(r) },
 	}
+	defer func() {
+		if c.leave != nil {
+			c.leave()
+		}
+	}()
 	route, keys := h.find(r.URL.EscapedPath())
 	refuse := refusal
 	if route != nil {
@@ -115,6 +130,9 @@ func (h *Handler) answer(ctx context.Context, c *call, route *route) (a answer, 
 		}
 		c.caller.IPAddress = c.x.ClientIP
 		c.x.TenantID, c.x.AppID = c.caller.TenantID, c.caller.AppID
+		if c.leave, err = h.flights.Enter(c.caller.TenantID); err != nil {
+			return answer{}, err
+		}
 	}
 	if route == nil {
 		return answer{}, noSuchPath()

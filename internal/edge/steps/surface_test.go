@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,6 +59,49 @@ func TestDescriptionIsPublic(t *testing.T) {
 	broken := build(t, settings{description: func() ([]byte, error) { return nil, errors.New("canary-0c1d") }})
 	if got := broken.do(t, "nobody", "GET", path, ""); got.status != http.StatusInternalServerError || strings.Contains(got.body, "canary") {
 		t.Errorf("broken: %d %s", got.status, got.body)
+	}
+}
+
+// TestFlightsAreLimited: while a tenant has as many requests at work as it may, the next is told to come again; Kratos, which
+// would wait without a bound, is told that it failed.
+func TestFlightsAreLimited(t *testing.T) {
+	t.Parallel()
+	site := build(t, settings{maxFlights: 1})
+	body, typing := io.Pipe()
+	first := make(chan error, 1)
+	go func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site.URL+stepPath, body)
+		if err == nil {
+			r.Header.Set("Authorization", site.callers["idp"])
+			r.Header.Set("Content-Type", "application/json")
+			var resp *http.Response
+			if resp, err = site.Client().Do(r); err == nil {
+				err = resp.Body.Close()
+			}
+		}
+		first <- err
+	}()
+	if _, err := io.WriteString(typing, `{"claims":{`+strings.Repeat(" ", 64<<10)); err != nil { // more than the client keeps back
+		t.Fatal(err)
+	}
+	second := site.do(t, "idp", "POST", stepPath, `{"claims":{}}`)
+	for end := time.Now().Add(10 * time.Second); second.status != http.StatusTooManyRequests && time.Now().Before(end); {
+		second = site.do(t, "idp", "POST", stepPath, `{"claims":{}}`)
+	}
+	if second.status != http.StatusTooManyRequests || second.header.Get("Retry-After") != "1" {
+		t.Errorf("the second: %d %s", second.status, second.body)
+	}
+	if kratos := site.do(t, "idp", "POST", "/runtime/v1/adapters/kratos/B2X_1_flow/postFederationSignup", `{"flow_id":"f","traits":{}}`); kratos.status != http.StatusFailedDependency {
+		t.Errorf("Kratos: %d %s", kratos.status, kratos.body)
+	}
+	if _, err := io.WriteString(typing, `}}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(typing.Close(), <-first); err != nil {
+		t.Fatal(err)
+	}
+	if third := site.do(t, "idp", "POST", stepPath, `{"claims":{}}`); third.status != http.StatusOK {
+		t.Errorf("when the first is done: %d %s", third.status, third.body)
 	}
 }
 
