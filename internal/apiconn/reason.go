@@ -70,6 +70,7 @@ const (
 const (
 	ReasonRedirected        DecisionReason = "target_redirected"
 	ReasonUnauthorized      DecisionReason = "target_refused_credentials"
+	ReasonCertificate401    DecisionReason = "target_refused_certificate"
 	ReasonForbidden         DecisionReason = "target_forbade"
 	ReasonNotFound          DecisionReason = "target_not_found"
 	ReasonMethodNotAllowed  DecisionReason = "target_method_not_allowed"

@@ -56,7 +56,8 @@ var reasons = []ReasonFacts{
 	{ReasonAnswerEncodingBroken, Fails, "The answer is not what its Content-Encoding says; look for a gateway that compresses twice or strips the header."},
 
 	{ReasonRedirected, Fails, "The endpoint redirects, which is never followed, because the credential is for one address only; set targetUrl to the address that answers by itself."},
-	{ReasonUnauthorized, Fails, "The endpoint answered HTTP 401: it does not take the connector's credentials; make the two agree."},
+	{ReasonUnauthorized, Fails, "The endpoint answered HTTP 401: it does not take the connector's user name and password; make the two agree."},
+	{ReasonCertificate401, Fails, "The endpoint answered HTTP 401 to the connector's client certificate; let it accept that certificate, or upload the one that it expects."},
 	{ReasonForbidden, Fails, "The endpoint answered HTTP 403; look for a firewall or tunnel before it, a missing API key, or a certificate that it does not allow."},
 	{ReasonNotFound, Fails, "The endpoint answered HTTP 404; correct the path of targetUrl, or deploy what should answer there."},
 	{ReasonMethodNotAllowed, Fails, "The endpoint answered HTTP 405; let it accept POST."},

@@ -149,6 +149,8 @@ func parseAnswerCase(tb testing.TB, name, text string) answerCase {
 			}
 		case "HTTP":
 			c.answer.Status, err = strconv.Atoi(value)
+		case "credential":
+			c.answer.Certificate = value == "certificate"
 		case "Content-Type:":
 			c.answer.ContentType = value
 		default:

@@ -19,6 +19,7 @@ type Answer struct {
 	Status      int
 	ContentType string
 	Body        []byte
+	Certificate bool // the call proved itself with a client certificate, not with a password
 }
 
 // Verdict is what an answer means. Claims are the connector's alone, under their canonical names; see Merge.
@@ -100,7 +101,7 @@ func (j *judgement) note(reason apiconn.DecisionReason, claim string) {
 }
 
 func (j *judgement) verdict() (Verdict, *fault) {
-	if f := judgeStatus(j.answer.Status); f != nil {
+	if f := judgeStatus(j.answer.Status, j.answer.Certificate); f != nil {
 		return Verdict{}, f
 	}
 	if f := j.read(); f != nil {
@@ -124,7 +125,7 @@ func (j *judgement) verdict() (Verdict, *fault) {
 }
 
 // judgeStatus says what is wrong with a status by itself; with 200 and 400 nothing is.
-func judgeStatus(status int) *fault {
+func judgeStatus(status int, certificate bool) *fault {
 	switch {
 	case status == http.StatusOK, status == http.StatusBadRequest:
 		return nil
@@ -132,8 +133,10 @@ func judgeStatus(status int) *fault {
 		return faultf(apiconn.ReasonNoContent, "The endpoint answered HTTP 204, which has no body. Answer HTTP 200 with a JSON object that has version and action.")
 	case status >= 300 && status < 400:
 		return faultf(apiconn.ReasonRedirected, "The endpoint answered HTTP %d, and redirects are not followed. Set targetUrl to the address that answers by itself.", status)
+	case status == http.StatusUnauthorized && certificate:
+		return faultf(apiconn.ReasonCertificate401, "The endpoint answered HTTP 401: it does not take the connector's client certificate. Compare the thumbprint in the receipt with what it expects; a gateway before it may not pass the certificate on.")
 	case status == http.StatusUnauthorized:
-		return faultf(apiconn.ReasonUnauthorized, "The endpoint answered HTTP 401: it does not take the connector's credentials. Compare the user name and password, or the certificate, with what it expects.")
+		return faultf(apiconn.ReasonUnauthorized, "The endpoint answered HTTP 401: it does not take the connector's user name and password. Compare them with what it expects.")
 	case status == http.StatusForbidden:
 		return faultf(apiconn.ReasonForbidden, "The endpoint answered HTTP 403. Look for a firewall or tunnel before it, an API key missing from targetUrl, or a client certificate that it does not allow.")
 	case status == http.StatusNotFound:

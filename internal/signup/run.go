@@ -89,7 +89,9 @@ func (s *Service) decide(ctx context.Context, r *run) (apiconn.Decision, error) 
 	}
 
 	// 5 decision
-	verdict := Judge(r.step, r.request.Claims, r.app, Answer{Status: result.Status, ContentType: result.ContentType, Body: result.Body})
+	verdict := Judge(r.step, r.request.Claims, r.app, Answer{
+		Status: result.Status, ContentType: result.ContentType, Body: result.Body, Certificate: credential.Certificate != nil,
+	})
 	r.receipt.Received = s.claimFacts(r.caller.TenantID, verdict.Claims)
 	return s.conclude(ctx, r, verdict)
 }

@@ -81,7 +81,7 @@ var graphCodes = []struct {
 	reasons []apiconn.DecisionReason
 }{
 	{"AADB2C90027", []apiconn.DecisionReason{apiconn.ReasonUnauthorized}},
-	{"AADB2C90028", []apiconn.DecisionReason{apiconn.ReasonTLSCertificateRefused, apiconn.ReasonTLSCertificateRequired, apiconn.ReasonTLSLateCertificate}},
+	{"AADB2C90028", []apiconn.DecisionReason{apiconn.ReasonCertificate401, apiconn.ReasonTLSCertificateRefused, apiconn.ReasonTLSCertificateRequired, apiconn.ReasonTLSLateCertificate}},
 	{"AADB2C90220", []apiconn.DecisionReason{apiconn.ReasonNoValidCertificate, apiconn.ReasonCredentialUnreadable}},
 	{"AADB2C90035", []apiconn.DecisionReason{
 		apiconn.ReasonCircuitOpen, apiconn.ReasonTooManyCalls, apiconn.ReasonUnavailable,
