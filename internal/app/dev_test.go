@@ -319,7 +319,7 @@ func TestPrintedTextIsOneScript(t *testing.T) {
 	}
 	want := []string{
 		"PATCHBAY_URL", "PATCHBAY_CONNECTOR_ID", "PATCHBAY_DEMO_CONNECTOR_ID", "PATCHBAY_DEMO_PASSWORD", "AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_CLIENT_ID",
-		"AZURE_CLIENT_SECRET", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
+		"AZURE_CLIENT_SECRET", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)

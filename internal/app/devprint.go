@@ -48,6 +48,7 @@ func (f devFacts) environment() []variable {
 		{"AZURE_CLIENT_SECRET", f.ClientSecret},
 		{"SSL_CERT_FILE", f.TLS.BundleFile},
 		{"NODE_EXTRA_CA_CERTS", f.TLS.CAFile},
+		{"REQUESTS_CA_BUNDLE", f.TLS.BundleFile}, // Python's requests: synchronous azure-identity, az
 	}
 }
 
