@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/common-types/stable"
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/identity/stable/apiconnector"
 	"github.com/hashicorp/go-azure-sdk/sdk/nullable"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 // foundingExamples are the two examples of Microsoft's page "Update identityApiConnector".
@@ -30,7 +31,7 @@ func (s *suite) foundingExamples(t *testing.T) {
 		}
 	})
 	t.Run("2: PATCH with PKCS#12 answers 204", func(t *testing.T) {
-		file := newPFX(t, "founding example", "<CERTIFICATE_PASSWORD>")
+		file := pfx.New(t, "founding example", "<CERTIFICATE_PASSWORD>")
 		s.patch(t, s.demo(), certificateConnector(file))
 		read := s.get(t, s.demo())
 		wantCertificates(t, read, file)
@@ -105,7 +106,7 @@ func (s *suite) changes(t *testing.T, id stable.IdentityApiConnectorId) {
 
 func (s *suite) certificates(t *testing.T, id stable.IdentityApiConnectorId) {
 	t.Helper()
-	first, second := newPFX(t, "first", "open sesame"), newPFX(t, "second", "")
+	first, second := pfx.New(t, "first", "open sesame"), pfx.New(t, "second", "")
 	t.Run("update from Basic to a certificate", func(t *testing.T) {
 		s.patch(t, id, certificateConnector(first))
 		wantCertificates(t, s.get(t, id), first)
@@ -147,9 +148,9 @@ func (s *suite) end(t *testing.T, id stable.IdentityApiConnectorId) {
 	})
 }
 
-func upload(file pfx) apiconnector.CreateApiConnectorUploadClientCertificateRequest {
+func upload(file pfx.File) apiconnector.CreateApiConnectorUploadClientCertificateRequest {
 	return apiconnector.CreateApiConnectorUploadClientCertificateRequest{
-		Pkcs12Value: nullable.Value(file.value()), Password: nullable.Value(file.password),
+		Pkcs12Value: nullable.Value(file.Value), Password: nullable.Value(file.Password),
 	}
 }
 
@@ -164,7 +165,7 @@ func wantBasic(t *testing.T, connector *stable.IdentityApiConnector, name, usern
 
 // wantCertificates checks that a connector shows these certificates, the oldest upload first, of which the last one is
 // active.
-func wantCertificates(t *testing.T, connector *stable.IdentityApiConnector, want ...pfx) {
+func wantCertificates(t *testing.T, connector *stable.IdentityApiConnector, want ...pfx.File) {
 	t.Helper()
 	shown, ok := connector.AuthenticationConfiguration.(stable.ClientCertificateAuthentication)
 	if !ok || shown.CertificateList == nil {
@@ -175,10 +176,10 @@ func wantCertificates(t *testing.T, connector *stable.IdentityApiConnector, want
 		t.Fatalf("certificateList has %d certificates, want %d", len(list), len(want))
 	}
 	for i, file := range want {
-		if got := list[i].Thumbprint.GetOrZero(); got != file.thumbprint() {
-			t.Errorf("certificate %d has thumbprint %s, want %s", i, got, file.thumbprint())
+		if got := list[i].Thumbprint.GetOrZero(); got != file.Thumbprint() {
+			t.Errorf("certificate %d has thumbprint %s, want %s", i, got, file.Thumbprint())
 		}
-		if *list[i].NotBefore != file.certificate.NotBefore.Unix() || *list[i].NotAfter != file.certificate.NotAfter.Unix() {
+		if *list[i].NotBefore != file.Certificate.NotBefore.Unix() || *list[i].NotAfter != file.Certificate.NotAfter.Unix() {
 			t.Errorf("certificate %d is valid from %d to %d", i, *list[i].NotBefore, *list[i].NotAfter)
 		}
 		if active := *list[i].IsActive; active != (i == len(want)-1) {

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/identity/stable/apiconnector"
 	"github.com/hashicorp/go-azure-sdk/sdk/nullable"
 	"github.com/hashicorp/go-azure-sdk/sdk/odata"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 const noSuchID = "00000000-0000-4000-8000-000000000000"
@@ -25,7 +27,7 @@ func (s *suite) errors(t *testing.T) {
 		wantError(t, err, read.HttpResponse, read.OData, http.StatusNotFound, "ResourceNotFound", noSuchID)
 		changed, err := s.client.UpdateApiConnector(soon(t), nobody, basicConnector("nobody", lifeURL), apiconnector.DefaultUpdateApiConnectorOperationOptions())
 		wantError(t, err, changed.HttpResponse, changed.OData, http.StatusNotFound, "ResourceNotFound", noSuchID)
-		s.wantUploadError(t, nobody, upload(newPFX(t, "nobody", "secret")), http.StatusNotFound, "ResourceNotFound", noSuchID)
+		s.wantUploadError(t, nobody, upload(pfx.New(t, "nobody", "secret")), http.StatusNotFound, "ResourceNotFound", noSuchID)
 		removed, err := s.client.DeleteApiConnector(soon(t), nobody, apiconnector.DefaultDeleteApiConnectorOperationOptions())
 		wantError(t, err, removed.HttpResponse, removed.OData, http.StatusNotFound, "ResourceNotFound", noSuchID)
 	})
@@ -71,16 +73,16 @@ func (s *suite) badBodies(t *testing.T) {
 
 func (s *suite) badCertificates(t *testing.T) {
 	t.Helper()
-	good := newPFX(t, "good", "secret")
+	good := pfx.New(t, "good", "secret")
 	t.Run("400 AADB2C90213 for a wrong PKCS#12 password", func(t *testing.T) {
 		wrong := good
-		wrong.password = "not it"
+		wrong.Password = "not it"
 		answer, err := s.client.UpdateApiConnector(soon(t), s.demo(), certificateConnector(wrong), apiconnector.DefaultUpdateApiConnectorOperationOptions())
 		wantError(t, err, answer.HttpResponse, answer.OData, http.StatusBadRequest, "AADB2C90213", "password")
 	})
 	t.Run("400 for what is no PKCS#12 file", func(t *testing.T) {
 		wrong := good
-		wrong.file = []byte("The documentation's own sample is none either.")
+		wrong.Value = base64.StdEncoding.EncodeToString([]byte("The documentation's own sample is none either."))
 		answer, err := s.client.UpdateApiConnector(soon(t), s.demo(), certificateConnector(wrong), apiconnector.DefaultUpdateApiConnectorOperationOptions())
 		wantError(t, err, answer.HttpResponse, answer.OData, http.StatusBadRequest, "BadRequest", "PKCS#12")
 	})
@@ -126,10 +128,10 @@ func (s *suite) badQueries(t *testing.T) {
 func (s *suite) strangers(t *testing.T) {
 	t.Helper()
 	list := apiconnector.DefaultListApiConnectorsOperationOptions()
-	base := s.server.env["PATCHBAY_URL"]
+	base := s.server.Env["PATCHBAY_URL"]
 	registered := func(t *testing.T, tenantID, name string, roles ...string) *apiconnector.ApiConnectorClient {
 		t.Helper()
-		app, err := s.server.addApplication(t.Context(), tenantID, name, roles...)
+		app, err := s.server.AddApplication(t.Context(), tenantID, name, roles...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +146,7 @@ func (s *suite) strangers(t *testing.T) {
 		}
 	})
 	t.Run("403 for a write with Read.All, which may read", func(t *testing.T) {
-		reader := registered(t, s.server.env["AZURE_TENANT_ID"], "reader", "APIConnectors.Read.All")
+		reader := registered(t, s.server.Env["AZURE_TENANT_ID"], "reader", "APIConnectors.Read.All")
 		if _, err := reader.ListApiConnectors(soon(t), list); err != nil {
 			t.Errorf("list: %v", err)
 		}
@@ -152,11 +154,11 @@ func (s *suite) strangers(t *testing.T) {
 		wantError(t, err, answer.HttpResponse, answer.OData, http.StatusForbidden, "AADB2C", "APIConnectors.ReadWrite.All")
 	})
 	t.Run("403 for an application without a permission", func(t *testing.T) {
-		answer, err := registered(t, s.server.env["AZURE_TENANT_ID"], "nobody").ListApiConnectors(soon(t), list)
+		answer, err := registered(t, s.server.Env["AZURE_TENANT_ID"], "nobody").ListApiConnectors(soon(t), list)
 		wantError(t, err, answer.HttpResponse, answer.OData, http.StatusForbidden, "AADB2C", "APIConnectors.Read.All", "APIConnectors.ReadWrite.All")
 	})
 	t.Run("404 for another tenant's connector", func(t *testing.T) {
-		tenantID, err := s.server.addTenant(t.Context(), "fabrikam.example")
+		tenantID, err := s.server.AddTenant(t.Context(), "fabrikam.example")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,8 @@ go 1.26.0
 require (
 	github.com/hashicorp/go-azure-sdk/microsoft-graph v0.20250131.1134653
 	github.com/hashicorp/go-azure-sdk/sdk v0.20250131.1134653
+	github.com/patchbay/patchbay/conformance/harness v0.0.0
 	golang.org/x/oauth2 v0.16.0
-	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
 require (
@@ -20,4 +20,7 @@ require (
 	golang.org/x/net v0.23.0 // indirect
 	google.golang.org/appengine v1.6.7 // indirect
 	google.golang.org/protobuf v1.33.0 // indirect
+	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
+
+replace github.com/patchbay/patchbay/conformance/harness => ../harness

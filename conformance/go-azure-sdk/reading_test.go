@@ -94,14 +94,14 @@ func (s *suite) pages(t *testing.T, names []string) {
 		wantNames(t, got, backwards[1:])
 	})
 	t.Run("the pager follows @odata.nextLink", func(t *testing.T) {
-		client := connect(t, s.relay.URL, secretAuthorizer(t, s.server, s.server.developer()))
-		s.relay.inject(t, map[string]any{"status": 500, "path": "/nothing"}) // for its counting from here
+		client := connect(t, s.relay.URL, secretAuthorizer(t, s.server, s.server.Developer()))
+		s.relay.Inject(t, map[string]any{"status": 500, "path": "/nothing"}) // for its counting from here
 		result, err := client.ListApiConnectorsComplete(soon(t), listOptions{Filter: new(mine), OrderBy: descending, Top: new(int64(3))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		wantNames(t, namesOf(result.Items), backwards)
-		pages := s.relay.seen(t)
+		pages := s.relay.Seen(t)
 		if len(pages) != 3 || !strings.Contains(pages[2].Target, "skiptoken=") {
 			t.Errorf("%d pages were asked for, want 3: %+v", len(pages), pages)
 		}

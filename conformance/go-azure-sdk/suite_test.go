@@ -2,14 +2,10 @@ package conformance
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +15,8 @@ import (
 	"github.com/hashicorp/go-azure-sdk/sdk/environments"
 	"github.com/hashicorp/go-azure-sdk/sdk/nullable"
 	"github.com/hashicorp/go-azure-sdk/sdk/odata"
+	"github.com/patchbay/patchbay/conformance/harness"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 const (
@@ -29,8 +27,8 @@ const (
 // suite is what the checks share: two servers, of which one counts as strictly as Microsoft Graph, a relay of the first one,
 // and a client of it.
 type suite struct {
-	server, throttled *server
-	relay             *relay
+	server, throttled *harness.Server
+	relay             *harness.Relay
 	client            *apiconnector.ApiConnectorClient
 }
 
@@ -52,87 +50,31 @@ func newSuite(t *testing.T) *suite {
 	log.SetOutput(io.Discard) // the SDK writes a line about every request
 	s := &suite{}
 	s.start(t)
-	t.Setenv("SSL_CERT_FILE", trust(t, s.server.env["SSL_CERT_FILE"], s.throttled.env["NODE_EXTRA_CA_CERTS"], s.relay.CA))
+	t.Setenv("SSL_CERT_FILE", harness.Trust(t, s.server.Env["SSL_CERT_FILE"], s.throttled.Env["NODE_EXTRA_CA_CERTS"], s.relay.CA))
 	t.Setenv("HTTPS_PROXY", s.relay.Proxy) // never for localhost
-	s.client = connect(t, s.server.env["PATCHBAY_URL"], secretAuthorizer(t, s.server, s.server.developer()))
+	s.client = connect(t, s.server.Env["PATCHBAY_URL"], secretAuthorizer(t, s.server, s.server.Developer()))
 	return s
 }
 
 // start starts the servers and the relay, and has them stopped in good order when t ends.
 func (s *suite) start(t *testing.T) {
 	t.Helper()
-	// Not the test's own context: that one ends before the cleanups run.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), serverLife)
-	t.Cleanup(cancel)
-	binary := program(t, "PATCHBAY_BIN", ".", "./cmd/patchbay")
-	dirs := [2]string{t.TempDir(), t.TempDir()}
-	var errs [2]error
-	var wg sync.WaitGroup
-	wg.Go(func() { s.server, errs[0] = startServer(ctx, binary, dirs[0]) })
-	wg.Go(func() { s.throttled, errs[1] = startServer(ctx, binary, dirs[1], "--throttle", "graph") })
-	wg.Wait()
-	for _, started := range []*server{s.server, s.throttled} {
-		if started != nil {
-			stopAtEnd(t, started)
-		}
-	}
-	if err := errors.Join(errs[:]...); err != nil {
-		t.Fatal(err)
-	}
+	ctx := harness.Life(t)
+	s.server, s.throttled = harness.StartServers(t, ctx)
 	var err error
-	if s.relay, err = startRelay(ctx, program(t, "RELAY_BIN", filepath.Join("conformance", "relay"), "."), s.server, foreign+":443"); err != nil {
+	if s.relay, err = harness.StartRelay(ctx, harness.RelayBinary(t), s.server, foreign+":443"); err != nil {
 		t.Fatal(err)
 	}
-	stopAtEnd(t, s.relay)
-}
-
-func stopAtEnd(t *testing.T, started interface{ stop() error }) {
-	t.Helper()
-	t.Cleanup(func() {
-		if err := started.stop(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// program is the binary that a variable names, or else one built from this repository.
-func program(t *testing.T, variable, dir, packagePath string) string {
-	t.Helper()
-	if binary := os.Getenv(variable); binary != "" {
-		return binary
-	}
-	binary := filepath.Join(t.TempDir(), strings.ToLower(variable))
-	if err := build(t.Context(), binary, dir, packagePath); err != nil {
-		t.Fatal(err)
-	}
-	return binary
-}
-
-// trust joins certificate authorities: Go reads SSL_CERT_FILE once, and each server has its own.
-func trust(t *testing.T, files ...string) string {
-	t.Helper()
-	var bundle []byte
-	for _, file := range files {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bundle = append(append(bundle, pem...), '\n')
-	}
-	path := filepath.Join(t.TempDir(), "bundle.pem")
-	if err := os.WriteFile(path, bundle, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	harness.StopAtEnd(t, s.relay)
 }
 
 // environmentOf points the SDK at a server, and at its authority.
-func environmentOf(at *server) environments.Environment {
+func environmentOf(at *harness.Server) environments.Environment {
 	environment := *environments.AzurePublic()
 	authorization := *environment.Authorization
-	authorization.LoginEndpoint = at.env["AZURE_AUTHORITY_HOST"]
+	authorization.LoginEndpoint = at.Env["AZURE_AUTHORITY_HOST"]
 	environment.Authorization = &authorization
-	environment.MicrosoftGraph = graphAPI(at.env["PATCHBAY_URL"])
+	environment.MicrosoftGraph = graphAPI(at.Env["PATCHBAY_URL"])
 	return environment
 }
 
@@ -140,11 +82,11 @@ func graphAPI(base string) environments.Api {
 	return environments.MicrosoftGraphAPI(base).WithResourceIdentifier(graph)
 }
 
-func secretAuthorizer(t *testing.T, at *server, app application) auth.Authorizer {
+func secretAuthorizer(t *testing.T, at *harness.Server, app harness.Application) auth.Authorizer {
 	t.Helper()
 	environment := environmentOf(at)
 	authorizer, err := auth.NewClientSecretAuthorizer(t.Context(), auth.ClientSecretAuthorizerOptions{
-		Environment: environment, Api: environment.MicrosoftGraph, TenantId: app.tenantID, ClientId: app.clientID, ClientSecret: app.secret,
+		Environment: environment, Api: environment.MicrosoftGraph, TenantId: app.TenantID, ClientId: app.ClientID, ClientSecret: app.Secret,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +119,7 @@ func connectorID(id string) stable.IdentityApiConnectorId {
 
 // demo is the connector that dev made.
 func (s *suite) demo() stable.IdentityApiConnectorId {
-	return connectorID(s.server.env["PATCHBAY_CONNECTOR_ID"])
+	return connectorID(s.server.Env["PATCHBAY_CONNECTOR_ID"])
 }
 
 // create makes a connector with Basic authentication and removes it when t ends.
@@ -190,7 +132,7 @@ func (s *suite) create(t *testing.T, name string) stable.IdentityApiConnectorId 
 	}
 	id := connectorID(*created.Model.Id)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), stopWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), harness.StopWithin)
 		defer cancel()
 		// Whether it is still there is for the check to say.
 		_, _ = s.client.DeleteApiConnector(ctx, id, apiconnector.DefaultDeleteApiConnectorOperationOptions())
@@ -229,9 +171,9 @@ func basicConnector(name, url string) stable.IdentityApiConnector {
 }
 
 // certificateConnector is a body whose authentication configuration is a PKCS#12 file.
-func certificateConnector(p pfx) stable.IdentityApiConnector {
+func certificateConnector(p pfx.File) stable.IdentityApiConnector {
 	return stable.IdentityApiConnector{AuthenticationConfiguration: stable.Pkcs12Certificate{
-		Pkcs12Value: nullable.Value(p.value()), Password: nullable.Value(p.password),
+		Pkcs12Value: nullable.Value(p.Value), Password: nullable.Value(p.Password),
 	}}
 }
 

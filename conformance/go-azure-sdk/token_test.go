@@ -9,36 +9,37 @@ import (
 
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/identity/stable/apiconnector"
 	"github.com/hashicorp/go-azure-sdk/sdk/auth"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 	"golang.org/x/oauth2"
 )
 
 func (s *suite) tokens(t *testing.T) {
 	t.Run("ClientSecretAuthorizer", func(t *testing.T) {
-		s.wantWelcome(t, secretAuthorizer(t, s.server, s.server.developer()))
+		s.wantWelcome(t, secretAuthorizer(t, s.server, s.server.Developer()))
 	})
-	registered := newPFX(t, "application", "open sesame")
-	if err := s.server.addCertificate(t.Context(), registered.certificateFile(t)); err != nil {
+	registered := pfx.New(t, "application", "open sesame")
+	if err := s.server.AddCertificate(t.Context(), registered.CertificateFile(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("ClientCertificateAuthorizer", func(t *testing.T) {
 		s.wantWelcome(t, s.certificateAuthorizer(t, registered))
 	})
 	t.Run("a wrong secret is refused", func(t *testing.T) {
-		app := s.server.developer()
-		app.secret = "not the secret"
+		app := s.server.Developer()
+		app.Secret = "not the secret"
 		wantRefused(t, secretAuthorizer(t, s.server, app))
 	})
 	t.Run("a certificate that was not registered is refused", func(t *testing.T) {
-		wantRefused(t, s.certificateAuthorizer(t, newPFX(t, "stranger", "")))
+		wantRefused(t, s.certificateAuthorizer(t, pfx.New(t, "stranger", "")))
 	})
 }
 
-func (s *suite) certificateAuthorizer(t *testing.T, identity pfx) auth.Authorizer {
+func (s *suite) certificateAuthorizer(t *testing.T, identity pfx.File) auth.Authorizer {
 	t.Helper()
 	environment := environmentOf(s.server)
 	authorizer, err := auth.NewClientCertificateAuthorizer(t.Context(), auth.ClientCertificateAuthorizerOptions{
-		Environment: environment, Api: environment.MicrosoftGraph, TenantId: s.server.env["AZURE_TENANT_ID"], ClientId: s.server.env["AZURE_CLIENT_ID"],
-		Pkcs12Data: identity.file, Pkcs12Pass: identity.password,
+		Environment: environment, Api: environment.MicrosoftGraph, TenantId: s.server.Env["AZURE_TENANT_ID"], ClientId: s.server.Env["AZURE_CLIENT_ID"],
+		Pkcs12Data: identity.Bytes, Pkcs12Pass: identity.Password,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func (s *suite) certificateAuthorizer(t *testing.T, identity pfx) auth.Authorize
 // wantWelcome checks that a client with the authorizer may read and write.
 func (s *suite) wantWelcome(t *testing.T, authorizer auth.Authorizer) {
 	t.Helper()
-	client := connect(t, s.server.env["PATCHBAY_URL"], authorizer)
+	client := connect(t, s.server.Env["PATCHBAY_URL"], authorizer)
 	if _, err := client.ListApiConnectors(soon(t), apiconnector.DefaultListApiConnectorsOperationOptions()); err != nil {
 		t.Fatalf("list: %v", err)
 	}

@@ -37,7 +37,7 @@ type flows struct {
 func (s *suite) newFlows(t *testing.T) *flows {
 	t.Helper()
 	f := &flows{suite: s, flow: stable.NewIdentityB2xUserFlowID(flowID), connector: s.create(t, "of a user flow")}
-	api := graphAPI(s.server.env["PATCHBAY_URL"])
+	api := graphAPI(s.server.Env["PATCHBAY_URL"])
 	var errs [4]error
 	f.flows, errs[0] = b2xuserflow.NewB2xUserFlowClientWithBaseURI(api)
 	f.configuration, errs[1] = configuration.NewB2xUserFlowApiConnectorConfigurationClientWithBaseURI(api)

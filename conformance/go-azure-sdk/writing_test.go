@@ -52,7 +52,7 @@ func (s *suite) preconditions(t *testing.T) {
 		removed, err := s.client.DeleteApiConnector(soon(t), id, apiconnector.DeleteApiConnectorOperationOptions{IfMatch: &etag})
 		wantError(t, err, removed.HttpResponse, removed.OData, http.StatusPreconditionFailed, "PreconditionFailed")
 		// UpdateApiConnector has no option for it, but the SDK lets a program look at each request.
-		careful := connect(t, s.server.env["PATCHBAY_URL"], s.client.Client.Authorizer)
+		careful := connect(t, s.server.Env["PATCHBAY_URL"], s.client.Client.Authorizer)
 		careful.Client.RequestMiddlewares = &[]client.RequestMiddleware{func(request *http.Request) (*http.Request, error) {
 			request.Header.Set("If-Match", etag)
 			return request, nil

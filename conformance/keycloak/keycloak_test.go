@@ -11,6 +11,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/patchbay/patchbay/conformance/harness"
+)
+
+// How long Keycloak may take, and Patchbay beside it, while others use the machine too.
+const (
+	readyWithin = 2 * time.Minute
+	stopWithin  = 20 * time.Second
 )
 
 // terminated is the exit code of kc.sh after SIGTERM.
@@ -18,7 +26,7 @@ const terminated = 143
 
 // keycloak is a running Keycloak with the realms contoso and fabrikam.
 type keycloak struct {
-	*process
+	*harness.Process
 	url    string
 	client *http.Client
 }
@@ -34,11 +42,12 @@ func startKeycloak(t *testing.T, ctx context.Context, home string, a *authority,
 		}
 	}
 	k := &keycloak{url: "https://localhost:" + strconv.Itoa(port), client: a.client}
-	k.process = prepareProcess(ctx, environment("JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m"), "sh", filepath.Join(dir, "bin", "kc.sh"),
+	k.Process = harness.Prepare(ctx, harness.BareEnvironment("JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m"), "sh", filepath.Join(dir, "bin", "kc.sh"),
 		"start", "--optimized", "--import-realm", "--hostname="+k.url, "--http-host=127.0.0.1", "--https-port="+strconv.Itoa(port),
 		"--https-certificate-file="+a.certFile, "--https-certificate-key-file="+a.keyFile, "--cache=local")
-	k.command.Stdout = &k.log
-	if err := k.start(); err != nil {
+	k.Command.Stdout = &k.Log
+	k.Command.WaitDelay = stopWithin
+	if err := k.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return k
@@ -83,10 +92,10 @@ func (k *keycloak) ready(ctx context.Context) error {
 		}
 		select {
 		case <-again.C:
-		case <-k.exited:
-			return fmt.Errorf("Keycloak ended at once: %w\n%s", k.exit, &k.log)
+		case <-k.Exited:
+			return fmt.Errorf("Keycloak ended at once: %w\n%s", k.Exit, &k.Log)
 		case <-ctx.Done():
-			return fmt.Errorf("Keycloak was not ready within %s\n%s", readyWithin, &k.log)
+			return fmt.Errorf("Keycloak was not ready within %s\n%s", readyWithin, &k.Log)
 		}
 	}
 }
@@ -108,7 +117,7 @@ func (k *keycloak) ask(t *testing.T, realm string, form url.Values) tokens {
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	var got tokens
-	if err := exchange(k.client, request, http.StatusOK, &got); err != nil {
+	if err := harness.Exchange(k.client, request, http.StatusOK, &got); err != nil {
 		t.Fatal(err)
 	}
 	return got
@@ -124,7 +133,7 @@ func (k *keycloak) application(t *testing.T, realm, client string) string {
 func (k *keycloak) admin(t *testing.T, method, path string, body, into any) {
 	t.Helper()
 	token := k.ask(t, "master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"conformance"}, "password": {"conformance"}})
-	request, err := jsonRequest(t.Context(), method, k.url+"/admin/realms/"+path, body)
+	request, err := harness.JSONRequest(t.Context(), method, k.url+"/admin/realms/"+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +142,7 @@ func (k *keycloak) admin(t *testing.T, method, path string, body, into any) {
 	if status == 0 || strings.Contains(path, "/role-mappings/") {
 		status = http.StatusNoContent
 	}
-	if err := exchange(k.client, request, status, into); err != nil {
+	if err := harness.Exchange(k.client, request, status, into); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -15,11 +14,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // patchbay is a Patchbay as in production, which has no authority of its own and trusts the two realms.
 type patchbay struct {
-	*process
+	*harness.Process
 	binary, dataDir   string
 	url               string
 	client            *http.Client
@@ -47,7 +48,7 @@ func newPatchbay(t *testing.T, binary string, a *authority) *patchbay {
 func (p *patchbay) local(t *testing.T, args ...string) []byte {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), p.binary, append(args, "--data-dir", p.dataDir)...)
-	command.Env = environment()
+	command.Env = harness.BareEnvironment()
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	printed, err := command.Output()
@@ -78,23 +79,24 @@ func (p *patchbay) serve(t *testing.T, ctx context.Context, a *authority, port i
 		t.Fatal(err)
 	}
 	p.url = "https://localhost:" + strconv.Itoa(port)
-	p.process = prepareProcess(ctx, environment("SSL_CERT_FILE="+a.caFile), p.binary, "serve", "--config", file, "--data-dir", p.dataDir,
+	p.Process = harness.Prepare(ctx, harness.BareEnvironment("SSL_CERT_FILE="+a.caFile), p.binary, "serve", "--config", file, "--data-dir", p.dataDir,
 		"--listen", "127.0.0.1:"+strconv.Itoa(port), "--health-listen", "", "--issuer-enabled=false", "--tls-cert-file", a.certFile, "--tls-key-file", a.keyFile,
 		"--guard-exceptions", target, "--calls-trusted-roots-file", a.caFile)
-	if err := p.start(); err != nil {
+	p.Command.WaitDelay = stopWithin
+	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.NewTimer(readyWithin)
 	defer deadline.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for !strings.Contains(p.log.String(), `"msg":"listening"`) {
+	for !strings.Contains(p.Log.String(), `"msg":"listening"`) {
 		select {
 		case <-again.C:
-		case <-p.exited:
-			t.Fatalf("patchbay serve ended at once: %v\n%s", p.exit, &p.log)
+		case <-p.Exited:
+			t.Fatalf("patchbay serve ended at once: %v\n%s", p.Exit, &p.Log)
 		case <-deadline.C:
-			t.Fatalf("patchbay serve was not ready within %s\n%s", readyWithin, &p.log)
+			t.Fatalf("patchbay serve was not ready within %s\n%s", readyWithin, &p.Log)
 		}
 	}
 }
@@ -119,7 +121,7 @@ func (a answer) error(member string) string {
 // call sends a request with a token, and with a JSON body unless that is nil.
 func (p *patchbay) call(t *testing.T, token, method, path string, body any) answer {
 	t.Helper()
-	request, err := jsonRequest(t.Context(), method, p.url+path, body)
+	request, err := harness.JSONRequest(t.Context(), method, p.url+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,45 +146,4 @@ func (p *patchbay) want(t *testing.T, status int, token, method, path string, bo
 		t.Fatalf("%s %s answered %d, want %d: %v", method, path, got.status, status, got.body)
 	}
 	return got
-}
-
-// jsonRequest is a request with a JSON body, or with none if that is nil.
-func jsonRequest(ctx context.Context, method, address string, body any) (*http.Request, error) {
-	var reader io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		reader = bytes.NewReader(text)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, address, reader)
-	if err == nil && body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	return request, err
-}
-
-// exchange sends a request and decodes the answer, which must have the status. An answer's text is told only if it has not.
-func exchange(client *http.Client, request *http.Request, status int, into any) error {
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	what := request.Method + " " + request.URL.Path
-	if response.StatusCode != status {
-		return fmt.Errorf("%s answered %d, want %d: %s", what, response.StatusCode, status, text)
-	}
-	if into == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s answered something that is not the expected JSON: %w", what, err)
-	}
-	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // object is a JSON object.
@@ -21,7 +23,7 @@ const (
 // documented is the one block of docs/keycloak.md in that language.
 func documented(t *testing.T, language string) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "keycloak.md"))
+	page, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "keycloak.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

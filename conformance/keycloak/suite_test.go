@@ -3,11 +3,10 @@ package conformance
 import (
 	"context"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 const (
@@ -38,28 +37,20 @@ func TestConformance(t *testing.T) {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), processLife)
-	t.Cleanup(cancel)
-	binary, home := os.Getenv("PATCHBAY_BIN"), os.Getenv("KEYCLOAK_HOME")
-	if binary == "" {
-		binary = build(t)
-	}
-	if home == "" {
-		home = strings.TrimSpace(run(t, ".", "./build.sh"))
-	}
+	ctx, binary, home := harness.Life(t), harness.PatchbayBinary(t), harness.Prepared(t, "KEYCLOAK_HOME")
 	s := &suite{authority: newAuthority(t, t.TempDir())}
 	s.target = startTarget(t, s.authority)
 	patchbayPort, keycloakPort := freePorts(t)
 	s.patchbay = newPatchbay(t, binary, s.authority)
 	s.keycloak = startKeycloak(t, ctx, home, s.authority, keycloakPort, s.patchbay.contoso)
 	t.Cleanup(func() {
-		if err := s.keycloak.stop(terminated); err != nil {
+		if err := s.keycloak.Terminate(terminated); err != nil {
 			t.Error(err)
 		}
 	})
 	s.patchbay.serve(t, ctx, s.authority, patchbayPort, s.keycloak.url, s.target.address())
 	t.Cleanup(func() {
-		if err := s.patchbay.stop(0); err != nil {
+		if err := s.patchbay.Terminate(0); err != nil {
 			t.Error(err)
 		}
 	})
@@ -124,22 +115,4 @@ func (s *suite) wantUnauthenticated(t *testing.T, token, reason string) {
 	if !strings.HasPrefix(got.header.Get("WWW-Authenticate"), "Bearer ") {
 		t.Errorf("WWW-Authenticate is %q", got.header.Get("WWW-Authenticate"))
 	}
-}
-
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "patchbay")
-	run(t, filepath.Join("..", ".."), "go", "build", "-o", binary, "./cmd/patchbay")
-	return binary
-}
-
-func run(t *testing.T, dir string, words ...string) string {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), words[0], words[1:]...)
-	command.Dir, command.Stderr = dir, os.Stderr
-	printed, err := command.Output()
-	if err != nil {
-		t.Fatalf("%s: %v", words[0], err)
-	}
-	return string(printed)
 }

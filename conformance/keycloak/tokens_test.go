@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // keys are the realms' signing keys, which change.
@@ -85,7 +87,7 @@ func (s *suite) outage(t *testing.T) {
 	t.Run("while Keycloak is down the tokens that it gave count", func(t *testing.T) {
 		used, unused := s.keycloak.application(t, "contoso", "terraform"), s.keycloak.application(t, "contoso", "provider")
 		s.patchbay.want(t, http.StatusOK, used, http.MethodGet, connectors, nil)
-		if err := s.keycloak.stop(terminated); err != nil {
+		if err := s.keycloak.Terminate(terminated); err != nil {
 			t.Fatal(err)
 		}
 		s.patchbay.want(t, http.StatusOK, used, http.MethodGet, connectors, nil)
@@ -107,7 +109,7 @@ func (s *suite) publicKey(t *testing.T, kid string) []byte {
 			Chain [][]byte `json:"x5c"`
 		} `json:"keys"`
 	}
-	if err := exchange(s.keycloak.client, request, http.StatusOK, &set); err != nil {
+	if err := harness.Exchange(s.keycloak.client, request, http.StatusOK, &set); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range set.Keys {

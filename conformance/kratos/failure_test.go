@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // general is what a user reads when a step could not be decided; the reason is not for him.
@@ -31,7 +33,7 @@ func (s *suite) failed(t *testing.T) {
 		}
 	})
 	t.Run("Kratos' log names reason and receipt", func(t *testing.T) {
-		log := s.usual.log.String()
+		log := s.usual.Log.String()
 		if !strings.Contains(log, "patchbay: Failed, connect_refused") || !strings.Contains(log, "receipt "+receipt) {
 			t.Error("neither is in the log")
 		}
@@ -80,7 +82,7 @@ func (s *suite) once(t *testing.T) {
 		s.target.answers(func(map[string]any) (int, string) {
 			select {
 			case <-s.tunnel.cutNow(): // Kratos is back
-			case <-time.After(readyWithin):
+			case <-time.After(harness.ReadyWithin):
 			}
 			return http.StatusOK, `{"version":"1.0.0","action":"ShowBlockPage","userMessage":"Once is enough."}`
 		})
@@ -101,7 +103,7 @@ func (s *suite) hook(t *testing.T) {
 		s.wantAsked(t, 0)
 	})
 	t.Run("Kratos' log says what is wrong with the hook", func(t *testing.T) {
-		if log := s.stranger.log.String(); !strings.Contains(log, "patchbay: InvalidAuthenticationToken") {
+		if log := s.stranger.Log.String(); !strings.Contains(log, "patchbay: InvalidAuthenticationToken") {
 			t.Error("it does not")
 		}
 	})

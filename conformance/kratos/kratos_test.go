@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // password is the one that all users have; Kratos wants it to be unlike the e-mail address.
@@ -30,7 +32,7 @@ type hook struct {
 
 // kratos is a running Ory Kratos with a database of its own.
 type kratos struct {
-	*process
+	*harness.Process
 	public, admin string // base URLs
 	client        *http.Client
 }
@@ -47,17 +49,17 @@ func startKratos(ctx context.Context, binary, dir, caFile string, h hook) (*krat
 	if err != nil {
 		return nil, err
 	}
-	variables := environment("SSL_CERT_FILE=" + caFile)
-	migration := prepareProcess(ctx, variables, binary, append([]string{"migrate", "sql", "--read-from-env", "--yes"}, files...)...)
-	if err := migration.start(); err != nil {
+	variables := harness.BareEnvironment("SSL_CERT_FILE=" + caFile)
+	migration := harness.Prepare(ctx, variables, binary, append([]string{"migrate", "sql", "--read-from-env", "--yes"}, files...)...)
+	if err := migration.Start(); err != nil {
 		return nil, err
 	}
-	if <-migration.exited; migration.exit != nil {
-		return nil, fmt.Errorf("kratos migrate: %w\n%s", migration.exit, &migration.log)
+	if <-migration.Exited; migration.Exit != nil {
+		return nil, fmt.Errorf("kratos migrate: %w\n%s", migration.Exit, &migration.Log)
 	}
-	k.process = prepareProcess(ctx, variables, binary, append([]string{"serve", "--sqa-opt-out"}, files...)...)
-	k.command.Stdout = &k.log
-	if err := k.start(); err != nil {
+	k.Process = harness.Prepare(ctx, variables, binary, append([]string{"serve", "--sqa-opt-out"}, files...)...)
+	k.Command.Stdout = &k.Log
+	if err := k.Start(); err != nil {
 		return nil, err
 	}
 	return k, k.ready(ctx)
@@ -113,11 +115,7 @@ func configure(dir string, k *kratos, public, admin int, h hook) (flags []string
 
 // documented is the one block of docs/kratos.md in that language.
 func documented(language string) (string, error) {
-	top, err := root()
-	if err != nil {
-		return "", err
-	}
-	page, err := os.ReadFile(filepath.Join(top, "docs", "kratos.md"))
+	page, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "kratos.md"))
 	if err != nil {
 		return "", err
 	}
@@ -164,7 +162,7 @@ func freePorts() (a, b int, err error) {
 
 // ready waits until Kratos says that it is.
 func (k *kratos) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	ctx, cancel := context.WithTimeout(ctx, harness.ReadyWithin)
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -173,15 +171,15 @@ func (k *kratos) ready(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if exchange(k.client, request, http.StatusOK, nil) == nil {
+		if harness.Exchange(k.client, request, http.StatusOK, nil) == nil {
 			return nil
 		}
 		select {
 		case <-again.C:
-		case <-k.exited:
-			return fmt.Errorf("kratos serve ended at once: %w\n%s", k.exit, &k.log)
+		case <-k.Exited:
+			return fmt.Errorf("kratos serve ended at once: %w\n%s", k.Exit, &k.Log)
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("kratos was not ready within %s\n%s", readyWithin, &k.log), k.stop())
+			return errors.Join(fmt.Errorf("kratos was not ready within %s\n%s", harness.ReadyWithin, &k.Log), k.Stop())
 		}
 	}
 }
@@ -229,7 +227,7 @@ type outcome struct {
 // open begins a registration: kind is api, for apps, or browser.
 func (k *kratos) open(t *testing.T, kind string) form {
 	t.Helper()
-	request, err := jsonRequest(t.Context(), http.MethodGet, k.public+"/self-service/registration/"+kind, nil)
+	request, err := harness.JSONRequest(t.Context(), http.MethodGet, k.public+"/self-service/registration/"+kind, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +242,7 @@ func (k *kratos) open(t *testing.T, kind string) form {
 		f.client = &http.Client{Jar: jar, Timeout: k.client.Timeout}
 	}
 	var opened shown
-	if err := exchange(f.client, request, http.StatusOK, &opened); err != nil {
+	if err := harness.Exchange(f.client, request, http.StatusOK, &opened); err != nil {
 		t.Fatal(err)
 	}
 	f.action = opened.UI.Action
@@ -260,7 +258,7 @@ func (k *kratos) open(t *testing.T, kind string) form {
 func (f form) send(t *testing.T, traits map[string]any) outcome {
 	t.Helper()
 	body := map[string]any{"method": "password", "password": password, "traits": traits, "csrf_token": f.csrf}
-	request, err := jsonRequest(t.Context(), http.MethodPost, f.action, body)
+	request, err := harness.JSONRequest(t.Context(), http.MethodPost, f.action, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,11 +301,11 @@ func (k *kratos) traits(t *testing.T, email string) map[string]any {
 	var found []struct {
 		Traits map[string]any `json:"traits"`
 	}
-	request, err := jsonRequest(t.Context(), http.MethodGet, k.admin+"/admin/identities?credentials_identifier="+url.QueryEscape(email), nil)
+	request, err := harness.JSONRequest(t.Context(), http.MethodGet, k.admin+"/admin/identities?credentials_identifier="+url.QueryEscape(email), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := exchange(k.client, request, http.StatusOK, &found); err != nil {
+	if err := harness.Exchange(k.client, request, http.StatusOK, &found); err != nil {
 		t.Fatal(err)
 	}
 	if len(found) == 0 {

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // The user flow and its step, as docs/kratos.md calls them, and what the connector proves itself with.
@@ -45,31 +44,15 @@ func TestConformance(t *testing.T) {
 func newSuite(t *testing.T) *suite {
 	t.Helper()
 	s := &suite{target: startTarget(t)}
-	// Not the test's own context: that one ends before the cleanups run, and the programs are to end in good order.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), processLife)
-	t.Cleanup(cancel)
-	binary := os.Getenv("PATCHBAY_BIN")
+	ctx := harness.Life(t)
 	var err error
-	if binary == "" {
-		if binary, err = buildPatchbay(t.Context(), t.TempDir()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s.patchbay, err = startPatchbay(ctx, binary, t.TempDir()); err != nil {
+	if s.patchbay, err = startPatchbay(ctx, harness.PatchbayBinary(t), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	stopAtEnd(t, s.patchbay.process)
+	harness.StopAtEnd(t, s.patchbay)
 	s.furnish(t)
 	s.startAllKratos(t, ctx)
 	return s
-}
-
-func stopAtEnd(t *testing.T, p *process) {
-	t.Cleanup(func() {
-		if err := p.stop(); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // furnish makes the connector, has Patchbay trust its target, and makes the user flow whose step calls it.
@@ -135,10 +118,7 @@ func (s *suite) aim(t *testing.T, target string) {
 // startAllKratos starts the three at the same time.
 func (s *suite) startAllKratos(t *testing.T, ctx context.Context) {
 	t.Helper()
-	binary, err := kratosBinary(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := harness.Prepared(t, "KRATOS_BIN")
 	app, err := s.patchbay.addApplication(t.Context(), "kratos", "UserFlows.Invoke.All")
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +127,7 @@ func (s *suite) startAllKratos(t *testing.T, ctx context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := url.Parse(s.patchbay.env["PATCHBAY_URL"])
+	base, err := url.Parse(s.patchbay.Env["PATCHBAY_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,40 +138,25 @@ func (s *suite) startAllKratos(t *testing.T, ctx context.Context) {
 		into **kratos
 		hook hook
 	}{
-		{&s.usual, hook{url: tunnelled, user: app.user(), password: app.secret}},
-		{&s.atCity, hook{url: direct + "?field=traits.city", user: tenant + "/" + app.clientID, password: app.secret}},
-		{&s.stranger, hook{url: direct, user: app.user(), password: "not-the-secret"}},
+		{&s.usual, hook{url: tunnelled, user: user(app), password: app.Secret}},
+		{&s.atCity, hook{url: direct + "?field=traits.city", user: tenant + "/" + app.ClientID, password: app.Secret}},
+		{&s.stranger, hook{url: direct, user: user(app), password: "not-the-secret"}},
 	}
 	errs := make([]error, len(starts))
 	var wg sync.WaitGroup
 	for i, start := range starts {
 		dir := t.TempDir()
 		wg.Go(func() {
-			*start.into, errs[i] = startKratos(ctx, binary, dir, s.patchbay.env["SSL_CERT_FILE"], start.hook)
+			*start.into, errs[i] = startKratos(ctx, binary, dir, s.patchbay.Env["SSL_CERT_FILE"], start.hook)
 		})
 	}
 	wg.Wait()
 	for _, start := range starts {
 		if *start.into != nil {
-			stopAtEnd(t, (*start.into).process)
+			harness.StopAtEnd(t, *start.into)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// kratosBinary is the binary that KRATOS_BIN names, or else the one that build.sh makes.
-func kratosBinary(ctx context.Context) (string, error) {
-	if binary := os.Getenv("KRATOS_BIN"); binary != "" {
-		return binary, nil
-	}
-	script, err := filepath.Abs("build.sh")
-	if err != nil {
-		return "", err
-	}
-	command := exec.CommandContext(ctx, script)
-	command.Stderr = os.Stderr
-	output, err := command.Output()
-	return strings.TrimSpace(string(output)), err
 }

@@ -9,6 +9,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 // foundingExamples are the two examples of Microsoft's page "Update identityApiConnector".
@@ -23,7 +24,7 @@ func (s *suite) foundingExamples(t *testing.T) {
 		body.SetAuthenticationConfiguration(authentication)
 		s.wantNoContent(t, body)
 
-		read := s.get(t, s.server.env["PATCHBAY_CONNECTOR_ID"])
+		read := s.get(t, s.server.Env["PATCHBAY_CONNECTOR_ID"])
 		basic, ok := read.GetAuthenticationConfiguration().(models.BasicAuthenticationable)
 		if !ok {
 			t.Fatalf("reads back as %T, want basicAuthentication", read.GetAuthenticationConfiguration())
@@ -34,11 +35,11 @@ func (s *suite) foundingExamples(t *testing.T) {
 		}
 	})
 	t.Run("2: PATCH with PKCS#12 answers 204", func(t *testing.T) {
-		file := newPFX(t, "founding example", "<CERTIFICATE_PASSWORD>")
+		file := pfx.New(t, "founding example", "<CERTIFICATE_PASSWORD>")
 		s.wantNoContent(t, certificateConnector(file))
 
-		read := s.get(t, s.server.env["PATCHBAY_CONNECTOR_ID"])
-		wantCertificates(t, read, file.identityKey)
+		read := s.get(t, s.server.Env["PATCHBAY_CONNECTOR_ID"])
+		wantCertificates(t, read, file.Identity)
 		if *read.GetDisplayName() != "New Test API" {
 			t.Errorf("displayName was not kept: %q", *read.GetDisplayName())
 		}
@@ -139,22 +140,22 @@ func (s *suite) changes(t *testing.T, id string) {
 
 func (s *suite) certificates(t *testing.T, id string) {
 	t.Helper()
-	first, second := newPFX(t, "first", "open sesame"), newPFX(t, "second", "")
+	first, second := pfx.New(t, "first", "open sesame"), pfx.New(t, "second", "")
 	t.Run("update from Basic to a certificate", func(t *testing.T) {
 		s.patch(t, id, certificateConnector(first))
-		wantCertificates(t, s.get(t, id), first.identityKey)
+		wantCertificates(t, s.get(t, id), first.Identity)
 	})
 	t.Run("uploadClientCertificate appends and answers the entity", func(t *testing.T) {
 		answered, err := s.item(id).UploadClientCertificate().Post(t.Context(), upload(second), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCertificates(t, answered, first.identityKey, second.identityKey)
-		wantCertificates(t, s.get(t, id), first.identityKey, second.identityKey)
+		wantCertificates(t, answered, first.Identity, second.Identity)
+		wantCertificates(t, s.get(t, id), first.Identity, second.Identity)
 	})
 	t.Run("update with a certificate drops those before it", func(t *testing.T) {
 		s.patch(t, id, certificateConnector(second))
-		wantCertificates(t, s.get(t, id), second.identityKey)
+		wantCertificates(t, s.get(t, id), second.Identity)
 	})
 	t.Run("update back to Basic", func(t *testing.T) {
 		s.patch(t, id, basicConnector("life", lifeURL))
@@ -180,7 +181,7 @@ func (s *suite) end(t *testing.T, id string) {
 
 // wantCertificates checks that a connector shows these certificates, the oldest upload first, of which the last one is
 // active.
-func wantCertificates(t *testing.T, connector models.IdentityApiConnectorable, want ...identityKey) {
+func wantCertificates(t *testing.T, connector models.IdentityApiConnectorable, want ...pfx.Identity) {
 	t.Helper()
 	shown, ok := connector.GetAuthenticationConfiguration().(models.ClientCertificateAuthenticationable)
 	if !ok {
@@ -191,12 +192,12 @@ func wantCertificates(t *testing.T, connector models.IdentityApiConnectorable, w
 		t.Fatalf("certificateList has %d certificates, want %d", len(list), len(want))
 	}
 	for i, identity := range want {
-		if got := *list[i].GetThumbprint(); got != identity.thumbprint() {
-			t.Errorf("certificate %d has thumbprint %s, want %s", i, got, identity.thumbprint())
+		if got := *list[i].GetThumbprint(); got != identity.Thumbprint() {
+			t.Errorf("certificate %d has thumbprint %s, want %s", i, got, identity.Thumbprint())
 		}
-		if *list[i].GetNotBefore() != identity.certificate.NotBefore.Unix() || *list[i].GetNotAfter() != identity.certificate.NotAfter.Unix() {
+		if *list[i].GetNotBefore() != identity.Certificate.NotBefore.Unix() || *list[i].GetNotAfter() != identity.Certificate.NotAfter.Unix() {
 			t.Errorf("certificate %d is valid from %d to %d, want %d to %d", i, *list[i].GetNotBefore(), *list[i].GetNotAfter(),
-				identity.certificate.NotBefore.Unix(), identity.certificate.NotAfter.Unix())
+				identity.Certificate.NotBefore.Unix(), identity.Certificate.NotAfter.Unix())
 		}
 		if active := *list[i].GetIsActive(); active != (i == len(want)-1) {
 			t.Errorf("certificate %d has isActive %t", i, active)

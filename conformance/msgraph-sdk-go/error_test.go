@@ -11,6 +11,7 @@ import (
 	nethttplibrary "github.com/microsoft/kiota-http-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 const noSuchID = "00000000-0000-4000-8000-000000000000"
@@ -27,7 +28,7 @@ func (s *suite) errors(t *testing.T) {
 		wantError(t, err, http.StatusNotFound, "ResourceNotFound", noSuchID)
 		_, err = nobody.Patch(t.Context(), basicConnector("nobody", "https://api.contoso.example/nobody"), nil)
 		wantError(t, err, http.StatusNotFound, "ResourceNotFound", noSuchID)
-		_, err = nobody.UploadClientCertificate().Post(t.Context(), upload(newPFX(t, "nobody", "secret")), nil)
+		_, err = nobody.UploadClientCertificate().Post(t.Context(), upload(pfx.New(t, "nobody", "secret")), nil)
 		wantError(t, err, http.StatusNotFound, "ResourceNotFound", noSuchID)
 		wantError(t, nobody.Delete(t.Context(), nil), http.StatusNotFound, "ResourceNotFound", noSuchID)
 	})
@@ -74,17 +75,17 @@ func (s *suite) badBodies(t *testing.T) {
 }
 
 func (s *suite) badCertificates(t *testing.T) {
-	good := newPFX(t, "good", "secret")
+	good := pfx.New(t, "good", "secret")
 	t.Run("400 AADB2C90213 for a wrong PKCS#12 password", func(t *testing.T) {
 		wrong := good
-		wrong.password = "not it"
+		wrong.Password = "not it"
 		_, err := s.demo().Patch(t.Context(), certificateConnector(wrong), nil)
 		wantError(t, err, http.StatusBadRequest, "AADB2C90213", "password")
 	})
 	t.Run("400 for what is no PKCS#12 file", func(t *testing.T) {
 		wrong := good
 		// The documentation's own sample, which is a JWE header.
-		wrong.value = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ"
+		wrong.Value = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ"
 		_, err := s.demo().Patch(t.Context(), certificateConnector(wrong), nil)
 		wantError(t, err, http.StatusBadRequest, "BadRequest", "PKCS#12")
 	})
@@ -132,7 +133,7 @@ func (s *suite) strangers(t *testing.T) {
 		}
 	})
 	t.Run("403 for a write with Read.All, which may read", func(t *testing.T) {
-		app, err := s.server.addApplication(t.Context(), s.server.env["AZURE_TENANT_ID"], "reader", "APIConnectors.Read.All")
+		app, err := s.server.AddApplication(t.Context(), s.server.Env["AZURE_TENANT_ID"], "reader", "APIConnectors.Read.All")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +145,7 @@ func (s *suite) strangers(t *testing.T) {
 		wantError(t, err, http.StatusForbidden, "AADB2C", "APIConnectors.ReadWrite.All")
 	})
 	t.Run("403 for an application without a permission", func(t *testing.T) {
-		app, err := s.server.addApplication(t.Context(), s.server.env["AZURE_TENANT_ID"], "nobody")
+		app, err := s.server.AddApplication(t.Context(), s.server.Env["AZURE_TENANT_ID"], "nobody")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,16 +153,16 @@ func (s *suite) strangers(t *testing.T) {
 		wantError(t, err, http.StatusForbidden, "AADB2C", "APIConnectors.Read.All", "APIConnectors.ReadWrite.All")
 	})
 	t.Run("404 for another tenant's connector", func(t *testing.T) {
-		tenantID, err := s.server.addTenant(t.Context(), "fabrikam.example")
+		tenantID, err := s.server.AddTenant(t.Context(), "fabrikam.example")
 		if err != nil {
 			t.Fatal(err)
 		}
-		app, err := s.server.addApplication(t.Context(), tenantID, "neighbour", "APIConnectors.ReadWrite.All")
+		app, err := s.server.AddApplication(t.Context(), tenantID, "neighbour", "APIConnectors.ReadWrite.All")
 		if err != nil {
 			t.Fatal(err)
 		}
 		neighbour := s.connect(t, secretCredential(t, s.server, app)).Identity().ApiConnectors()
-		ours := s.server.env["PATCHBAY_CONNECTOR_ID"]
+		ours := s.server.Env["PATCHBAY_CONNECTOR_ID"]
 		_, err = neighbour.ByIdentityApiConnectorId(ours).Get(t.Context(), nil)
 		wantError(t, err, http.StatusNotFound, "ResourceNotFound", ours)
 		wantError(t, neighbour.ByIdentityApiConnectorId(ours).Delete(t.Context(), nil), http.StatusNotFound, "ResourceNotFound", ours)
@@ -172,10 +173,10 @@ func (s *suite) strangers(t *testing.T) {
 	})
 }
 
-func upload(file pfx) identity.ApiConnectorsItemUploadClientCertificatePostRequestBodyable {
+func upload(file pfx.File) identity.ApiConnectorsItemUploadClientCertificatePostRequestBodyable {
 	body := identity.NewApiConnectorsItemUploadClientCertificatePostRequestBody()
-	body.SetPkcs12Value(&file.value)
-	body.SetPassword(&file.password)
+	body.SetPkcs12Value(&file.Value)
+	body.SetPassword(&file.Password)
 	return body
 }
 
@@ -183,7 +184,7 @@ func upload(file pfx) identity.ApiConnectorsItemUploadClientCertificatePostReque
 func (s *suite) throttling(t *testing.T) {
 	const limit = 200
 	t.Run("429 after "+strconv.Itoa(limit)+" requests in a minute, with Retry-After", func(t *testing.T) {
-		client := connect(t, s.throttled, secretCredential(t, s.throttled, s.throttled.developer()))
+		client := connect(t, s.throttled, secretCredential(t, s.throttled, s.throttled.Developer()))
 		once := &nethttplibrary.RetryHandlerOptions{ShouldRetry: neverAgain}
 		one := &identity.ApiConnectorsRequestBuilderGetRequestConfiguration{
 			QueryParameters: &listParameters{Top: new(int32(1)), Select: []string{"id"}},

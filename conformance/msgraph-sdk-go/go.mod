@@ -9,7 +9,7 @@ require (
 	github.com/microsoft/kiota-http-go v1.5.4
 	github.com/microsoftgraph/msgraph-sdk-go v1.89.0
 	github.com/microsoftgraph/msgraph-sdk-go-core v1.4.0
-	software.sslmate.com/src/go-pkcs12 v0.7.4
+	github.com/patchbay/patchbay/conformance/harness v0.0.0
 )
 
 require (
@@ -36,4 +36,7 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
+
+replace github.com/patchbay/patchbay/conformance/harness => ../harness

@@ -3,10 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -15,6 +12,8 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
+	"github.com/patchbay/patchbay/conformance/harness"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 // graphScope is what every Graph client asks a token for.
@@ -23,7 +22,7 @@ const graphScope = "https://graph.microsoft.com/.default"
 // suite is what the checks share: two servers, of which one counts as strictly as Microsoft Graph, and a client of the
 // first one.
 type suite struct {
-	server, throttled *server
+	server, throttled *harness.Server
 	client            *msgraphsdk.GraphServiceClient
 }
 
@@ -42,64 +41,14 @@ func TestConformance(t *testing.T) {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	binary := os.Getenv("PATCHBAY_BIN")
-	if binary == "" {
-		var err error
-		if binary, err = build(t.Context(), t.TempDir()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	s := &suite{}
-	start := func(into **server, flags ...string) error {
-		// Not the test's own context: that one ends before the cleanups run, and the servers are to end in good order.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), serverLife)
-		t.Cleanup(cancel)
-		var err error
-		*into, err = startServer(ctx, binary, t.TempDir(), flags...)
-		return err
-	}
-	var errs [2]error
-	var wg sync.WaitGroup
-	wg.Go(func() { errs[0] = start(&s.server) })
-	wg.Go(func() { errs[1] = start(&s.throttled, "--throttle", "graph") })
-	wg.Wait()
-	t.Cleanup(func() {
-		for _, started := range []*server{s.server, s.throttled} {
-			if started == nil {
-				continue
-			}
-			if err := started.stop(); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	if err := errors.Join(errs[:]...); err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range s.server.env {
+	s.server, s.throttled = harness.StartServers(t, harness.Life(t))
+	for name, value := range s.server.Env {
 		t.Setenv(name, value)
 	}
-	t.Setenv("SSL_CERT_FILE", trustBoth(t, s.server, s.throttled))
-	s.client = s.connect(t, secretCredential(t, s.server, s.server.developer()))
+	t.Setenv("SSL_CERT_FILE", harness.Trust(t, s.server.Env["SSL_CERT_FILE"], s.throttled.Env["SSL_CERT_FILE"]))
+	s.client = s.connect(t, secretCredential(t, s.server, s.server.Developer()))
 	return s
-}
-
-// trustBoth joins the certificate authorities of the servers: Go reads SSL_CERT_FILE once, and each server has its own.
-func trustBoth(t *testing.T, servers ...*server) string {
-	t.Helper()
-	var bundle []byte
-	for _, s := range servers {
-		pem, err := os.ReadFile(s.env["SSL_CERT_FILE"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		bundle = append(append(bundle, pem...), '\n')
-	}
-	path := filepath.Join(t.TempDir(), "bundle.pem")
-	if err := os.WriteFile(path, bundle, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // connect makes a Graph client of the suite's server, pointed as any program would.
@@ -108,23 +57,23 @@ func (s *suite) connect(t *testing.T, credential azcore.TokenCredential) *msgrap
 	return connect(t, s.server, credential)
 }
 
-func connect(t *testing.T, to *server, credential azcore.TokenCredential) *msgraphsdk.GraphServiceClient {
+func connect(t *testing.T, to *harness.Server, credential azcore.TokenCredential) *msgraphsdk.GraphServiceClient {
 	t.Helper()
 	client, err := msgraphsdk.NewGraphServiceClientWithCredentialsAndHosts(credential, []string{graphScope}, []string{"localhost"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	adapter := client.GetAdapter()
-	adapter.SetBaseUrl(to.env["PATCHBAY_URL"] + "/v1.0")
+	adapter.SetBaseUrl(to.Env["PATCHBAY_URL"] + "/v1.0")
 	// Once more, on the adapter that knows its base URL now: the steps of a $batch take theirs from the client.
 	return msgraphsdk.NewGraphServiceClient(adapter)
 }
 
-func secretCredential(t *testing.T, at *server, app application) azcore.TokenCredential {
+func secretCredential(t *testing.T, at *harness.Server, app harness.Application) azcore.TokenCredential {
 	t.Helper()
 	options := &azidentity.ClientSecretCredentialOptions{DisableInstanceDiscovery: true}
-	options.Cloud.ActiveDirectoryAuthorityHost = at.env["AZURE_AUTHORITY_HOST"]
-	credential, err := azidentity.NewClientSecretCredential(app.tenantID, app.clientID, app.secret, options)
+	options.Cloud.ActiveDirectoryAuthorityHost = at.Env["AZURE_AUTHORITY_HOST"]
+	credential, err := azidentity.NewClientSecretCredential(app.TenantID, app.ClientID, app.Secret, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +91,7 @@ func (s *suite) item(id string) *identity.ApiConnectorsIdentityApiConnectorItemR
 
 // demo is the connector that dev made.
 func (s *suite) demo() *identity.ApiConnectorsIdentityApiConnectorItemRequestBuilder {
-	return s.item(s.server.env["PATCHBAY_CONNECTOR_ID"])
+	return s.item(s.server.Env["PATCHBAY_CONNECTOR_ID"])
 }
 
 // create makes a connector with Basic authentication and removes it when t ends.
@@ -187,10 +136,10 @@ func basicConnector(name, url string) models.IdentityApiConnectorable {
 }
 
 // certificateConnector is a body whose authentication configuration is a PKCS#12 file.
-func certificateConnector(file pfx) models.IdentityApiConnectorable {
+func certificateConnector(file pfx.File) models.IdentityApiConnectorable {
 	authentication := models.NewPkcs12Certificate()
-	authentication.SetPkcs12Value(&file.value)
-	authentication.SetPassword(&file.password)
+	authentication.SetPkcs12Value(&file.Value)
+	authentication.SetPassword(&file.Password)
 	connector := models.NewIdentityApiConnector()
 	connector.SetAuthenticationConfiguration(authentication)
 	return connector

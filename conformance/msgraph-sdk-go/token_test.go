@@ -12,14 +12,15 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 func (s *suite) tokens(t *testing.T) {
 	t.Run("ClientSecretCredential", func(t *testing.T) {
-		s.wantWelcome(t, secretCredential(t, s.server, s.server.developer()))
+		s.wantWelcome(t, secretCredential(t, s.server, s.server.Developer()))
 	})
-	registered := newIdentityKey(t, "application")
-	if err := s.server.addCertificate(t.Context(), registered.certificateFile(t)); err != nil {
+	registered := pfx.NewIdentity(t, "application")
+	if err := s.server.AddCertificate(t.Context(), registered.CertificateFile(t)); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("ClientCertificateCredential", func(t *testing.T) {
@@ -36,21 +37,21 @@ func (s *suite) tokens(t *testing.T) {
 		s.wantWelcome(t, credential)
 	})
 	t.Run("a wrong secret is refused", func(t *testing.T) {
-		app := s.server.developer()
-		app.secret = "not the secret"
+		app := s.server.Developer()
+		app.Secret = "not the secret"
 		wantRefused(t, secretCredential(t, s.server, app))
 	})
 	t.Run("a certificate that was not registered is refused", func(t *testing.T) {
-		wantRefused(t, s.certificateCredential(t, newIdentityKey(t, "stranger"), false))
+		wantRefused(t, s.certificateCredential(t, pfx.NewIdentity(t, "stranger"), false))
 	})
 }
 
-func (s *suite) certificateCredential(t *testing.T, identity identityKey, sendChain bool) azcore.TokenCredential {
+func (s *suite) certificateCredential(t *testing.T, identity pfx.Identity, sendChain bool) azcore.TokenCredential {
 	t.Helper()
 	options := &azidentity.ClientCertificateCredentialOptions{DisableInstanceDiscovery: true, SendCertificateChain: sendChain}
-	options.Cloud.ActiveDirectoryAuthorityHost = s.server.env["AZURE_AUTHORITY_HOST"]
-	credential, err := azidentity.NewClientCertificateCredential(s.server.env["AZURE_TENANT_ID"], s.server.env["AZURE_CLIENT_ID"],
-		[]*x509.Certificate{identity.certificate}, crypto.PrivateKey(identity.key), options)
+	options.Cloud.ActiveDirectoryAuthorityHost = s.server.Env["AZURE_AUTHORITY_HOST"]
+	credential, err := azidentity.NewClientCertificateCredential(s.server.Env["AZURE_TENANT_ID"], s.server.Env["AZURE_CLIENT_ID"],
+		[]*x509.Certificate{identity.Certificate}, crypto.PrivateKey(identity.Key), options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // foundingExamples are the two examples of Microsoft's page "Update identityApiConnector".
 func (s *suite) foundingExamples(t *testing.T) {
-	demo := s.server.env["PATCHBAY_CONNECTOR_ID"]
+	demo := s.server.Env["PATCHBAY_CONNECTOR_ID"]
 	t.Run("1: PATCH with Basic answers 204", func(t *testing.T) {
 		w := s.usual(t, "founding", map[string]any{
 			"connector": demo,
@@ -43,7 +43,7 @@ func (s *suite) foundingExamples(t *testing.T) {
 func (s *suite) wantPatched(t *testing.T, id string, statuses ...int) {
 	t.Helper()
 	var got []int
-	for _, request := range s.relay.seen(t) {
+	for _, request := range s.relay.Seen(t) {
 		if request.Method == http.MethodPatch && request.Target == "/v1.0/identity/apiConnectors/"+id {
 			got = append(got, request.Status)
 		}

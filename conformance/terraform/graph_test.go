@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // graph is an administrator beside Terraform: who reads what it did, and changes things behind its back.
@@ -40,20 +42,20 @@ type connector struct {
 }
 
 // newGraph gets a token as the application that dev made.
-func newGraph(ctx context.Context, at *server) (*graph, error) {
-	ca, err := os.ReadFile(at.env["NODE_EXTRA_CA_CERTS"])
+func newGraph(ctx context.Context, at *harness.Server) (*graph, error) {
+	ca, err := os.ReadFile(at.Env["NODE_EXTRA_CA_CERTS"])
 	if err != nil {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	g := &graph{base: at.env["PATCHBAY_URL"], client: &http.Client{Transport: transport, Timeout: readyWithin}}
-	app := at.developer()
+	g := &graph{base: at.Env["PATCHBAY_URL"], client: &http.Client{Transport: transport, Timeout: harness.ReadyWithin}}
+	app := at.Developer()
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "scope": {"https://graph.microsoft.com/.default"}, "client_id": {app.clientID}, "client_secret": {app.secret},
+		"grant_type": {"client_credentials"}, "scope": {"https://graph.microsoft.com/.default"}, "client_id": {app.ClientID}, "client_secret": {app.Secret},
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at.env["AZURE_AUTHORITY_HOST"]+"/"+app.tenantID+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at.Env["AZURE_AUTHORITY_HOST"]+"/"+app.TenantID+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // identity is a self-signed certificate with its key, as OpenSSL makes them.
@@ -54,10 +56,10 @@ func newIdentity(t *testing.T, name, password string) identity {
 
 func openssl(t *testing.T, password string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), readyWithin)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.ReadyWithin)
 	defer cancel()
 	command := exec.CommandContext(ctx, "openssl", args...)
-	command.Env = append(environment(), "PFX_PASSWORD="+password)
+	command.Env = append(harness.Environment(), "PFX_PASSWORD="+password)
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("openssl %s: %v: %s", args[0], err, output)
 	}

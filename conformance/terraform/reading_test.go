@@ -17,7 +17,7 @@ func (s *suite) tokens(t *testing.T) {
 	}
 	t.Run("ClientSecretCredential", func(t *testing.T) { reader(t).apply(t) })
 	registered := newIdentity(t, "application", "")
-	if err := s.server.addCertificate(t.Context(), registered.certificateFile); err != nil {
+	if err := s.server.AddCertificate(t.Context(), registered.certificateFile); err != nil {
 		t.Fatal(err)
 	}
 	certificate := func(t *testing.T, i identity) *workspace {
@@ -100,7 +100,7 @@ func (s *suite) errors(t *testing.T) {
 		w.fail(t, plan, "RESPONSE 400", "ERROR CODE: BadRequest", "colour")
 	})
 	t.Run("403 for a write with Read.All, which may read", func(t *testing.T) {
-		app, err := s.server.addApplication(t.Context(), s.server.env["AZURE_TENANT_ID"], "reader", "APIConnectors.Read.All")
+		app, err := s.server.AddApplication(t.Context(), s.server.Env["AZURE_TENANT_ID"], "reader", "APIConnectors.Read.All")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,14 +143,14 @@ func (s *suite) conflict(t *testing.T) {
 func (s *suite) faults(t *testing.T) {
 	reader := func(t *testing.T) *workspace {
 		t.Helper()
-		return s.workspace(t, "reading", s.faulty, s.server, s.server.developer())
+		return s.workspace(t, "reading", s.faulty, s.server, s.server.Developer())
 	}
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		t.Run(fmt.Sprintf("%d with Retry-After: the client waits, then succeeds", status), func(t *testing.T) {
 			w := reader(t)
-			s.faulty.inject(t, map[string]any{"status": status, "retryAfter": 1, "times": 1})
+			s.faulty.Inject(t, map[string]any{"status": status, "retryAfter": 1, "times": 1})
 			w.must(t, "plan")
-			seen := s.faulty.seen(t)
+			seen := s.faulty.Seen(t)
 			if len(seen) < 2 || seen[0].Status != status || seen[1].Status != http.StatusOK {
 				t.Fatalf("what was sent: %+v", seen)
 			}
@@ -161,9 +161,9 @@ func (s *suite) faults(t *testing.T) {
 	}
 	t.Run("a redirect to another host does not take the token along", func(t *testing.T) {
 		w := reader(t)
-		s.faulty.inject(t, map[string]any{"redirect": "https://" + foreign + "/v1.0/identity/apiConnectors"})
+		s.faulty.Inject(t, map[string]any{"redirect": "https://" + foreign + "/v1.0/identity/apiConnectors"})
 		w.fail(t, []string{"plan"}, "RESPONSE 401", "ERROR CODE: InvalidAuthenticationToken")
-		seen := s.faulty.seen(t)
+		seen := s.faulty.Seen(t)
 		if len(seen) < 2 || seen[0].Headers.Get("Authorization") == "" || seen[1].Host != foreign || seen[1].Headers.Get("Authorization") != "" {
 			t.Errorf("what was sent: %+v", seen)
 		}
@@ -189,9 +189,9 @@ func (s *suite) throttling(t *testing.T) {
 		if status != http.StatusTooManyRequests || err != nil || seconds < 1 || seconds > 61 {
 			t.Fatalf("the next one is answered %d with Retry-After %q", status, headers.Get("Retry-After"))
 		}
-		w := s.workspace(t, "reading", s.tight, s.throttled, s.throttled.developer())
+		w := s.workspace(t, "reading", s.tight, s.throttled, s.throttled.Developer())
 		w.must(t, "plan")
-		seen := s.tight.seen(t)
+		seen := s.tight.Seen(t)
 		if len(seen) < 2 || seen[0].Status != http.StatusTooManyRequests || seen[len(seen)-1].Status != http.StatusOK {
 			t.Fatalf("what was sent: %+v", seen)
 		}

@@ -39,7 +39,7 @@ func (s *suite) userFlows(t *testing.T) {
 		w.must(t, "destroy", "-auto-approve")
 		s.graph.wantGone(t, flow)
 		s.graph.wantGone(t, "apiConnectors/"+id)
-		for _, request := range s.relay.seen(t) {
+		for _, request := range s.relay.Seen(t) {
 			if request.Method == http.MethodDelete && request.Status == http.StatusConflict && request.Target == "/v1.0/identity/apiConnectors/"+id {
 				t.Error("the connector was to be deleted while the flow used it")
 			}

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/patchbay/patchbay/conformance/harness"
 )
 
 // runLimit is how long one run of tofu may take. The provider itself tries for half an hour.
@@ -30,7 +32,7 @@ type workspace struct {
 
 // workspace makes one for an application of the server that the relay leads to. Nothing of this process's own environment but
 // the PATH is taken over.
-func (s *suite) workspace(t *testing.T, configuration string, by *relay, at *server, app application) *workspace {
+func (s *suite) workspace(t *testing.T, configuration string, by *harness.Relay, at *harness.Server, app harness.Application) *workspace {
 	t.Helper()
 	w := &workspace{tofu: filepath.Join(s.tofuDir, "tofu"), dir: t.TempDir()}
 	rc := filepath.Join(w.dir, "tofu.rc")
@@ -48,8 +50,8 @@ func (s *suite) workspace(t *testing.T, configuration string, by *relay, at *ser
 	// The directory of temporary files is not the test's own: the provider listens on a socket there, whose path must be short.
 	w.env = map[string]string{
 		"PATH": os.Getenv("PATH"), "HOME": w.dir, "TMPDIR": os.TempDir(), "TF_CLI_CONFIG_FILE": rc, "TF_CLI_ARGS": "-no-color", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0",
-		"HTTPS_PROXY": by.Proxy, "SSL_CERT_FILE": by.CA, "AZURE_AUTHORITY_HOST": at.env["AZURE_AUTHORITY_HOST"],
-		"ARM_TENANT_ID": app.tenantID, "ARM_CLIENT_ID": app.clientID, "ARM_CLIENT_SECRET": app.secret,
+		"HTTPS_PROXY": by.Proxy, "SSL_CERT_FILE": by.CA, "AZURE_AUTHORITY_HOST": at.Env["AZURE_AUTHORITY_HOST"],
+		"ARM_TENANT_ID": app.TenantID, "ARM_CLIENT_ID": app.ClientID, "ARM_CLIENT_SECRET": app.Secret,
 	}
 	return w
 }
@@ -57,7 +59,7 @@ func (s *suite) workspace(t *testing.T, configuration string, by *relay, at *ser
 // usual is a workspace of the application that dev made.
 func (s *suite) usual(t *testing.T, configuration string, variables map[string]any) *workspace {
 	t.Helper()
-	w := s.workspace(t, configuration, s.relay, s.server, s.server.developer())
+	w := s.workspace(t, configuration, s.relay, s.server, s.server.Developer())
 	w.set(t, variables)
 	return w
 }
@@ -102,7 +104,7 @@ func (w *workspace) run(ctx context.Context, args ...string) (stdout, printed st
 	var said transcript
 	command.Stdout, command.Stderr = stream{&said, true}, stream{&said, false}
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = stopWithin
+	command.WaitDelay = harness.StopWithin
 	err := command.Run()
 	code = command.ProcessState.ExitCode()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {

@@ -1,4 +1,4 @@
-package conformance
+package harness
 
 import (
 	"bufio"
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// relay is a running ../relay: a front of the server that answers with faults when it is asked to.
-type relay struct {
+// Relay is a running ../relay: a front of the server that answers with faults when it is asked to.
+type Relay struct {
 	URL   string `json:"url"`
 	Proxy string `json:"proxy"`
 	CA    string `json:"ca"`
@@ -26,8 +26,8 @@ type relay struct {
 	command *exec.Cmd
 }
 
-// passed is a request that came by a relay.
-type passed struct {
+// Passed is a request that came by a relay.
+type Passed struct {
 	At      int64       `json:"at"` // milliseconds
 	Host    string      `json:"host"`
 	Method  string      `json:"method"`
@@ -36,14 +36,14 @@ type passed struct {
 	Headers http.Header `json:"headers"`
 }
 
-// startRelay runs a relay of the server, whose proxy leads the hosts to it.
-func startRelay(ctx context.Context, binary string, to *server, hosts ...string) (*relay, error) {
-	args := []string{"--to", to.env["PATCHBAY_URL"], "--ca", to.env["NODE_EXTRA_CA_CERTS"]}
+// StartRelay runs a relay of the server, whose proxy leads the hosts to it.
+func StartRelay(ctx context.Context, binary string, to *Server, hosts ...string) (*Relay, error) {
+	args := []string{"--to", to.Env["PATCHBAY_URL"], "--ca", to.Env["NODE_EXTRA_CA_CERTS"]}
 	for _, host := range hosts {
 		args = append(args, "--map", host)
 	}
-	r := &relay{command: exec.CommandContext(ctx, binary, args...)}
-	r.command.Env = environment()
+	r := &Relay{command: exec.CommandContext(ctx, binary, args...)}
+	r.command.Env = Environment()
 	r.command.Stderr = os.Stderr
 	stdout, err := r.command.StdoutPipe()
 	if err != nil {
@@ -57,20 +57,21 @@ func startRelay(ctx context.Context, binary string, to *server, hosts ...string)
 		err = json.Unmarshal(line, r)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the relay did not say where it listens: %w", err), r.stop())
+		return nil, errors.Join(fmt.Errorf("the relay did not say where it listens: %w", err), r.Stop())
 	}
 	return r, nil
 }
 
-func (r *relay) stop() error {
+// Stop ends the relay and reports whether it ended in good order.
+func (r *Relay) Stop() error {
 	_ = r.command.Process.Signal(os.Interrupt)
-	timer := time.AfterFunc(stopWithin, func() { _ = r.command.Process.Kill() })
+	timer := time.AfterFunc(StopWithin, func() { _ = r.command.Process.Kill() })
 	defer timer.Stop()
 	return r.command.Wait()
 }
 
-// inject asks for a fault, having forgotten what was seen before.
-func (r *relay) inject(t *testing.T, fault map[string]any) {
+// Inject asks for a fault, having forgotten what was seen before.
+func (r *Relay) Inject(t *testing.T, fault map[string]any) {
 	t.Helper()
 	r.control(t, http.MethodDelete, nil)
 	body, err := json.Marshal(fault)
@@ -80,19 +81,19 @@ func (r *relay) inject(t *testing.T, fault map[string]any) {
 	r.control(t, http.MethodPost, body)
 }
 
-// seen returns the requests to Graph since the last fault was asked for.
-func (r *relay) seen(t *testing.T) []passed {
+// Seen returns the requests to Graph since the last fault was asked for.
+func (r *Relay) Seen(t *testing.T) []Passed {
 	t.Helper()
 	var report struct {
-		Seen []passed `json:"seen"`
+		Seen []Passed `json:"seen"`
 	}
 	if err := json.Unmarshal(r.control(t, http.MethodGet, nil), &report); err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(report.Seen, func(request passed) bool { return !strings.HasPrefix(request.Target, "/v1.0/") })
+	return slices.DeleteFunc(report.Seen, func(request Passed) bool { return !strings.HasPrefix(request.Target, "/v1.0/") })
 }
 
-func (r *relay) control(t *testing.T, method string, body []byte) []byte {
+func (r *Relay) control(t *testing.T, method string, body []byte) []byte {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, r.Proxy+"/__relay", bytes.NewReader(body))
 	if err != nil {
