@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -127,6 +128,10 @@ func (s *Service) first(ctx context.Context, r *run, decide func(context.Context
 	return decide(ctx, r)
 }
 
+// outlives is how much longer than its receipt a journey is kept. The key alone makes the invocation's id, so the receipt
+// must be gone, with the hourly deletion, before the key counts as a new one.
+const outlives = 24 * time.Hour
+
 // record writes the receipt and returns the decision that counts: this one, or, if another process was first with the
 // journey, that one.
 func (s *Service) record(ctx context.Context, r *run, d apiconn.Decision) (apiconn.Decision, error) {
@@ -139,7 +144,7 @@ func (s *Service) record(ctx context.Context, r *run, d apiconn.Decision) (apico
 		return apiconn.Decision{}, err
 	}
 	j := &apiconn.Journey{
-		TenantID: r.receipt.TenantID, Key: r.journey.key, MAC: r.journey.mac, InvocationID: r.receipt.ID, ExpiresAt: r.receipt.At.Add(s.Kept),
+		TenantID: r.receipt.TenantID, Key: r.journey.key, MAC: r.journey.mac, InvocationID: r.receipt.ID, ExpiresAt: r.receipt.At.Add(s.Kept + outlives),
 	}
 	if j.Sealed, err = s.Journal.Seal(journeyPurpose, owner(j), text); err != nil {
 		return apiconn.Decision{}, err

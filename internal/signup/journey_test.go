@@ -56,6 +56,27 @@ func TestJourneyIsDecidedOnce(t *testing.T) {
 	}
 }
 
+// TestJourneyOutlivesItsReceipt: a key that comes again when its receipt has had its time, but may not have been deleted yet,
+// is still the old one; later, with the receipt gone, it is a new one.
+func TestJourneyOutlivesItsReceipt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t) // keeps receipts for a day
+	b.endpoint.fickle()
+	first := b.run(t, keyed("journey", "a@b.example"))
+	b.Clock.Advance(24*time.Hour + time.Minute)
+	if again := b.run(t, keyed("journey", "a@b.example")); cmp.Diff(first, again) != "" {
+		t.Errorf("before the receipt is deleted: %+v", again)
+	}
+	if _, err := b.Store.PruneInvocations(t.Context(), b.Clock.Now().Add(-24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	b.Clock.Advance(24 * time.Hour)
+	later := b.run(t, keyed("journey", "a@b.example"))
+	if later.Action != apiconn.Continue || later.Claims["city"] == first.Claims["city"] || b.receipt(t, later).ID != first.InvocationID {
+		t.Errorf("with the receipt gone: %+v", later)
+	}
+}
+
 func TestJourneyOfAFailureIsDecidedOnceToo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
