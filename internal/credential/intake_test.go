@@ -34,16 +34,16 @@ func TestATenantWaitsForItsOwnFilesOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		turns := make(chan string, 20)
+		turns := make(chan string) // a turn lasts until it is looked at, so that everybody else has queued by then
 		queue(t, in, "a", 8, turns)
 		queue(t, in, "b", 2, turns)
 		done()
-		synctest.Wait()
-		close(turns)
 		var order []string
-		for tenant := range turns {
-			order = append(order, tenant)
+		for range 10 {
+			synctest.Wait()
+			order = append(order, <-turns)
 		}
+		synctest.Wait()
 		if len(order) != 10 || order[0] != "b" || slices.Index(order[1:], "b") > 1 {
 			t.Errorf("the turns came in the order %v; want b first, and again after one of a at the latest", order)
 		}
