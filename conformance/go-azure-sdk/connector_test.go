@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/common-types/stable"
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/identity/stable/apiconnector"
 	"github.com/hashicorp/go-azure-sdk/sdk/nullable"
+
 	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 

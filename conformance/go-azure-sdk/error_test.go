@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/identity/stable/apiconnector"
 	"github.com/hashicorp/go-azure-sdk/sdk/nullable"
 	"github.com/hashicorp/go-azure-sdk/sdk/odata"
+
 	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-azure-sdk/sdk/environments"
 	"github.com/hashicorp/go-azure-sdk/sdk/nullable"
 	"github.com/hashicorp/go-azure-sdk/sdk/odata"
+
 	"github.com/patchbay/patchbay/conformance/harness"
 	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )

@@ -9,8 +9,9 @@ import (
 
 	"github.com/hashicorp/go-azure-sdk/microsoft-graph/identity/stable/apiconnector"
 	"github.com/hashicorp/go-azure-sdk/sdk/auth"
-	"github.com/patchbay/patchbay/conformance/harness/pfx"
 	"golang.org/x/oauth2"
+
+	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 
 func (s *suite) tokens(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
 	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 

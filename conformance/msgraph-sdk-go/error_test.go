@@ -11,6 +11,7 @@ import (
 	nethttplibrary "github.com/microsoft/kiota-http-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
+
 	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
 

@@ -12,6 +12,7 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/identity"
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 	"github.com/microsoftgraph/msgraph-sdk-go/models/odataerrors"
+
 	"github.com/patchbay/patchbay/conformance/harness"
 	"github.com/patchbay/patchbay/conformance/harness/pfx"
 )
