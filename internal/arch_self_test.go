@@ -17,6 +17,7 @@ const architecture = "# House\n\n```arrows\n" +
 	"manage       →  apiconn seal store\n" +
 	"edge/graph   →  manage\n" +
 	"conntest     →  apiconn store\n" +
+	"conntest/kit →                    (nothing of ours)\n" +
 	"app          →  edge/graph manage\n" +
 	"cmd/patchbay →  app\n" +
 	"```\n"
@@ -42,6 +43,12 @@ var samples = []sample{
 	{law: "imports follow the arrows", name: "a test uses the real thing", files: map[string]string{
 		"internal/edge/graph/connector_test.go": `package graph_test; import (_ "github.com/patchbay/patchbay/internal/store"; _ "github.com/patchbay/patchbay/internal/conntest"; _ "github.com/patchbay/patchbay/internal/edge/graph")`,
 	}},
+	{law: "imports follow the arrows", name: "a test kit of its own", files: map[string]string{
+		"internal/store/store_test.go":    `package store; import _ "github.com/patchbay/patchbay/internal/conntest/kit"`,
+		"internal/store/store.go":         `package store; import _ "github.com/patchbay/patchbay/internal/conntest/kit"`,
+		"internal/conntest/kit/kit.go":    `package kit; import _ "github.com/patchbay/patchbay/internal/store"`,
+		"internal/conntest/kit/a_test.go": `package kit; import _ "github.com/patchbay/patchbay/internal/store"`,
+	}, want: []string{"internal/conntest/kit/kit.go:1: the arrow conntest/kit → store", "internal/store/store.go:1: the arrow store → conntest/kit"}},
 	{law: "imports follow the arrows", name: "a test starts the whole program", files: map[string]string{
 		"internal/manage/connector_test.go": `package manage_test; import _ "github.com/patchbay/patchbay/internal/app"`,
 	}, want: []string{"internal/manage/connector_test.go:1: the arrow manage → app"}},
@@ -74,11 +81,12 @@ var samples = []sample{
 	}, want: []string{"internal/app/a.go:2: os.Environ", "internal/manage/a.go:2: os.Getenv"}},
 
 	{law: "SQL lives in store only", name: "drivers and statements", files: map[string]string{
-		"internal/store/a.go":    "package store; import _ \"database/sql\"\nconst q = `SELECT 1`",
-		"internal/conntest/a.go": "package conntest; import _ \"modernc.org/sqlite\"",
-		"internal/manage/a.go":   "package manage; import _ \"database/sql\"",
-		"internal/app/a.go":      "package app\nimport _ \"modernc.org/sqlite/lib\"\nconst q = `\n  DELETE FROM connectors`",
-		"internal/signup/a.go":   "package signup\nconst message = `SELECT is a word.`\nconst other = `Select a user flow.`\nconst third = `UPDATE it SET`",
+		"internal/store/a.go":        "package store; import _ \"database/sql\"\nconst q = `SELECT 1`",
+		"internal/conntest/a.go":     "package conntest; import _ \"modernc.org/sqlite\"",
+		"internal/conntest/kit/a.go": "package kit; import _ \"github.com/jackc/pgx/v5\"\nconst q = `DELETE FROM a`",
+		"internal/manage/a.go":       "package manage; import _ \"database/sql\"",
+		"internal/app/a.go":          "package app\nimport _ \"modernc.org/sqlite/lib\"\nconst q = `\n  DELETE FROM connectors`",
+		"internal/signup/a.go":       "package signup\nconst message = `SELECT is a word.`\nconst other = `Select a user flow.`\nconst third = `UPDATE it SET`",
 	}, want: []string{
 		"internal/app/a.go:2: modernc.org/sqlite/lib", "internal/app/a.go:3: an SQL statement",
 		"internal/manage/a.go:1: database/sql", "internal/signup/a.go:2: an SQL statement",
@@ -113,9 +121,10 @@ var samples = []sample{
 	}},
 
 	{law: "test kits stay out of the program", name: "httptest in the program", files: map[string]string{
-		"internal/app/a.go":        `package app; import _ "net/http/httptest"`,
-		"internal/conntest/a.go":   `package conntest; import _ "testing"`,
-		"internal/store/a_test.go": `package store; import _ "testing"`,
+		"internal/app/a.go":          `package app; import _ "net/http/httptest"`,
+		"internal/conntest/a.go":     `package conntest; import _ "testing"`,
+		"internal/conntest/kit/a.go": `package kit; import _ "testing"`,
+		"internal/store/a_test.go":   `package store; import _ "testing"`,
 	}, want: []string{`internal/app/a.go:1: "net/http/httptest" is for tests`}},
 
 	{law: "no init, no package state", name: "what a variable may be", files: map[string]string{

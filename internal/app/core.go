@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -38,11 +36,13 @@ func purposeOf(master seal.MasterKey) string {
 
 // openCore opens the database that the settings name, making it if it is missing, and checks that master is its key.
 func openCore(ctx context.Context, cfg *config.Config, master seal.MasterKey, log *slog.Logger) (_ *core, err error) {
-	if err := makePrivateDir(filepath.Dir(cfg.Database)); err != nil {
-		return nil, err
+	if cfg.Database.IsFile() {
+		if err := makePrivateDir(filepath.Dir(cfg.Database.Path())); err != nil {
+			return nil, err
+		}
 	}
 	c := &core{cfg: cfg, log: log, master: master}
-	if c.store, err = store.Open(ctx, store.Options{Path: cfg.Database, Log: log, Now: now}); err != nil {
+	if c.store, err = store.Open(ctx, storeOptions(cfg, log)); err != nil {
 		return nil, err
 	}
 	c.keys = seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
@@ -53,6 +53,15 @@ func openCore(ctx context.Context, cfg *config.Config, master seal.MasterKey, lo
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
+}
+
+// storeOptions is how the settings want the database opened.
+func storeOptions(cfg *config.Config, log *slog.Logger) store.Options {
+	o := store.Options{Database: cfg.Database.Reveal(), Log: log, Now: now}
+	if cfg.SchemaMode == config.SchemaManual {
+		o.Schema = store.SchemaCheck
+	}
+	return o
 }
 
 // claim checks that the database is for the same purpose as the master key and that its ring opens. A new database gets
@@ -103,58 +112,3 @@ func (c *core) ensureRing(ctx context.Context) error {
 
 // now is the time that becomes data.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-// errNoMasterKey means that neither the environment nor the file has a master key.
-var errNoMasterKey = errors.New("there is no master key")
-
-// masterKey returns the key that the settings name. What is wrong is one line that says what to do.
-func masterKey(cfg *config.Config) (seal.MasterKey, error) {
-	if !cfg.MasterKey.IsZero() {
-		key, err := seal.ParseMasterKey(cfg.MasterKey.Reveal())
-		if err != nil {
-			return seal.MasterKey{}, fmt.Errorf("%sMASTER_KEY: %w", config.EnvPrefix, err)
-		}
-		return key, nil
-	}
-	text, err := readPrivateFile(cfg.MasterKeyFile, "the master key file")
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, statErr := os.Stat(cfg.Database); statErr == nil { // a new key would not open it
-			return seal.MasterKey{}, fmt.Errorf("%w at %s; the database %s was made with one: put that key there, or set master_key_file or %sMASTER_KEY", errNoMasterKey, cfg.MasterKeyFile, cfg.Database, config.EnvPrefix)
-		}
-		return seal.MasterKey{}, fmt.Errorf("%w at %s; make one with `patchbay key generate`, or set master_key_file or %sMASTER_KEY", errNoMasterKey, cfg.MasterKeyFile, config.EnvPrefix)
-	}
-	if err != nil {
-		return seal.MasterKey{}, err
-	}
-	key, err := seal.ParseMasterKey(string(text))
-	if err != nil {
-		return seal.MasterKey{}, fmt.Errorf("the master key file %s: %w", cfg.MasterKeyFile, err)
-	}
-	return key, nil
-}
-
-// GenerateMasterKey makes a production master key and writes it to path, which must not exist yet: losing a master key
-// is losing every secret.
-func GenerateMasterKey(path string) error { return generateMasterKey(path, seal.Production) }
-
-func generateMasterKey(path string, purpose seal.Purpose) error {
-	key, err := seal.GenerateMasterKey(purpose)
-	if err != nil {
-		return err
-	}
-	if err := makePrivateDir(filepath.Dir(path)); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, modePrivateFile)
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already; a master key is never overwritten", path)
-	}
-	if err != nil {
-		return fmt.Errorf("write the master key: %w", err)
-	}
-	_, err = fmt.Fprintln(f, key.Text())
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write the master key: %w", err)
-	}
-	return nil
-}

@@ -105,7 +105,9 @@ func settleDev(cfg *config.Config) (err error) {
 	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
 	}
-	cfg.Database = filepath.Join(cfg.DataDir, "patchbay.db")
+	if cfg.Database.IsFile() {
+		cfg.Database = config.NewDatabase(filepath.Join(cfg.DataDir, "patchbay.db"))
+	}
 	cfg.MasterKeyFile = filepath.Join(cfg.DataDir, "master.key")
 	cfg.MasterKey = config.Secret{}
 	cfg.PublicURL = ""

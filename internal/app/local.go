@@ -41,7 +41,7 @@ func OpenLocal(ctx context.Context, cfg *config.Config, log *slog.Logger, create
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(cfg.Database); errors.Is(err, fs.ErrNotExist) && !create {
+	if _, err := os.Stat(cfg.Database.Path()); cfg.Database.IsFile() && errors.Is(err, fs.ErrNotExist) && !create {
 		return nil, fmt.Errorf("there is no database at %s; name the right --data-dir, or begin with `patchbay tenant create`", cfg.Database)
 	}
 	c, err := openCore(ctx, cfg, master, log)

@@ -73,12 +73,13 @@ func prepareServe(ctx context.Context, cfg *config.Config, log *slog.Logger, rel
 
 // requireOwnFiles checks who else may change what the service keeps. SQLite makes files of its own beside the database.
 func requireOwnFiles(cfg *config.Config) error {
-	for _, dir := range []string{cfg.DataDir, filepath.Dir(cfg.Database)} {
-		if err := requireOwnDir(dir); err != nil {
-			return err
-		}
+	if err := requireOwnDir(cfg.DataDir); err != nil || !cfg.Database.IsFile() {
+		return err
 	}
-	return requireOwnDatabase(cfg.Database)
+	if err := requireOwnDir(filepath.Dir(cfg.Database.Path())); err != nil {
+		return err
+	}
+	return requireOwnDatabase(cfg.Database.Path())
 }
 
 // serverCertificate reads the TLS certificate; nil if tls.mode is off.

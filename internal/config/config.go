@@ -8,8 +8,10 @@ import (
 
 // Config is the effective settings of one process. Each field is one row of the table in table.go, which documents it.
 type Config struct {
-	DataDir       string
-	Database      string // empty in the sources: <data_dir>/patchbay.db
+	DataDir  string
+	Database Database // empty in the sources: <data_dir>/patchbay.db
+	// SchemaMode is SchemaAuto or SchemaManual.
+	SchemaMode    string
 	Listen        string
 	PublicURL     string
 	TLS           TLS
@@ -120,6 +122,12 @@ const (
 	ModeOff = "off"
 )
 
+// The values of database_migrate.
+const (
+	SchemaAuto   = "auto"
+	SchemaManual = "manual"
+)
+
 // The values of throttle.
 const (
 	ThrottleGenerous = "generous"
@@ -129,8 +137,8 @@ const (
 
 // complete fills in what follows from other settings.
 func (c *Config) complete() {
-	if c.Database == "" {
-		c.Database = filepath.Join(c.DataDir, "patchbay.db")
+	if c.Database.text == "" {
+		c.Database.text = filepath.Join(c.DataDir, "patchbay.db")
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = filepath.Join(c.DataDir, "master.key")

@@ -184,7 +184,7 @@ func TestDerivedPathsAndClientVariables(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the variables of dev.env must not be in the way: %v", err)
 	}
-	if got, want := c.Database+" "+c.MasterKeyFile, filepath.Join("d", "patchbay.db")+" "+filepath.Join("d", "master.key"); got != want {
+	if got, want := c.Database.Reveal()+" "+c.MasterKeyFile, filepath.Join("d", "patchbay.db")+" "+filepath.Join("d", "master.key"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -225,6 +225,58 @@ func TestSecretMasksItself(t *testing.T) {
 	}
 	if _, err := load(t, "", []string{"PATCHBAY_MASTER_KEY=" + canary, "PATCHBAY_CLOUD=x"}); err == nil || strings.Contains(err.Error(), canary) {
 		t.Error("an error shows the secret, or there was none")
+	}
+}
+
+func TestDatabaseMasksItsPassword(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-77aa"
+	for given, shown := range map[string]string{
+		"postgres://u:" + canary + "@h:5432/d?sslmode=disable":             "postgres://u:******@h:5432/d?sslmode=disable",
+		"postgresql://u@h/d?password=" + canary + "&sslpassword=" + canary: "postgresql://u@h/d?password=******&sslpassword=******",
+		"postgres://u@h1:1,h2:2/d?target_session_attrs=read-write":         "postgres://u@h1:1,h2:2/d?target_session_attrs=read-write",
+		"data/patchbay.db": "data/patchbay.db",
+		"postgres://u:" + canary + "@h/?dbname=d&sslrootcert=%2Fca.pem&application_name=x": "postgres://u:******@h/?application_name=x&dbname=d&sslrootcert=%2Fca.pem",
+	} {
+		c, err := load(t, "", []string{"PATCHBAY_DATABASE=" + given})
+		if err != nil {
+			t.Errorf("%s: %v", shown, err)
+			continue
+		}
+		if c.Database.Reveal() != given || c.Database.String() != shown {
+			t.Errorf("want %s, shown is %s; what was read differs from what was given: %v", shown, c.Database, c.Database.Reveal() != given)
+		}
+		var out strings.Builder
+		for _, verb := range []string{"%s", "%v", "%+v", "%#v", "%q", "%d", "%x"} {
+			fmt.Fprintf(&out, verb+" "+verb+" "+verb+"\n", c.Database, &c.Database, *c)
+		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("settings", "database", c.Database)
+		_ = json.NewEncoder(&out).Encode(c)
+		_ = json.NewEncoder(&out).Encode(c.Values())
+		if hexed := fmt.Sprintf("%x", canary); strings.Contains(out.String(), canary) || strings.Contains(out.String(), hexed) {
+			t.Errorf("%s: a printed form shows the password", shown)
+		}
+	}
+}
+
+func TestDatabaseRefusals(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-77aa"
+	for given, want := range map[string]string{
+		"mysql://u:" + canary + "@h/d":        "neither",
+		"postgres://u:" + canary + "%zz@h/d":  "%XX",
+		"postgres://u:" + canary + "@h:5432":  "must name a database",
+		"postgres://u:" + canary + "@h:5432/": "must name a database",
+	} {
+		if _, err := load(t, "", []string{"PATCHBAY_DATABASE=" + given}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), canary) {
+			t.Errorf("want an error with %q and without the password; there was one: %v", want, err != nil)
+		}
+	}
+	if _, err := load(t, "", nil, "--database", "postgres://u:"+canary+"@h/d"); err == nil || !strings.Contains(err.Error(), "process list") || strings.Contains(err.Error(), canary) {
+		t.Error("a password on the command line was accepted, or the error shows it")
+	}
+	if _, err := load(t, "", nil, "--database", "postgres://u@h/d"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -30,8 +30,12 @@ func placeSettings(c *Config) []setting {
 			help: "Directory of the database. Created with mode 0700 when it is missing.",
 		},
 		{
-			key: "database", into: &c.Database,
-			help: "SQLite database file. Default: `patchbay.db` in the data directory.",
+			key: "database", into: &c.Database, check: database,
+			help: "The database: path of a SQLite file, or a PostgreSQL URL, `postgres://user@host:5432/name?sslmode=verify-full`, whose password may also come from PGPASSWORD or a passfile. Default: `patchbay.db` in the data directory.",
+		},
+		{
+			key: "database_migrate", into: &c.SchemaMode, def: SchemaAuto, oneOf: []string{SchemaAuto, SchemaManual},
+			help: "Whether a database with an older schema is migrated at the start (auto), or the start is refused until `patchbay migrate` has done it (manual).",
 		},
 		{
 			key: "listen", into: &c.Listen, def: "127.0.0.1:8443", check: address(&c.Listen, false),

@@ -82,6 +82,8 @@ func read(into any, raw any) error {
 		*p = text
 	case *Secret:
 		p.text = text
+	case *Database:
+		p.text = text
 	case *bool:
 		if *p, err = strconv.ParseBool(text); err != nil {
 			return fmt.Errorf("must be true or false, not %q", text)
@@ -152,6 +154,8 @@ func render(into any) string {
 	case *string:
 		return *p
 	case *Secret:
+		return p.String()
+	case *Database:
 		return p.String()
 	case *bool:
 		return strconv.FormatBool(*p)

@@ -42,7 +42,7 @@ func NewInstallation(t testing.TB) *Installation {
 	if i.Master, err = seal.GenerateMasterKey(seal.Production); err != nil {
 		t.Fatal(err)
 	}
-	if i.Store, err = store.Open(t.Context(), store.Options{Path: i.Path, Now: i.Clock.Now}); err != nil {
+	if i.Store, err = store.Open(t.Context(), store.Options{Database: i.Path, Now: i.Clock.Now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

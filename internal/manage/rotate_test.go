@@ -56,7 +56,7 @@ func newRing(t *testing.T, path string) seal.MasterKey {
 
 func openStore(t *testing.T, path string) *store.Store {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{Path: path})
+	st, err := store.Open(t.Context(), store.Options{Database: path})
 	if err != nil {
 		t.Fatal(err)
 	}

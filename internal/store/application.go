@@ -20,7 +20,7 @@ func (s *Store) CreateApplication(ctx context.Context, a apiconn.Application, au
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, "create an application", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, a.TenantID, "create an application", func(ctx context.Context, db *statements) error {
 		_, err := db.exec(ctx, "INSERT INTO applications ("+applicationColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
 			a.TenantID, a.ClientID, a.ObjectID, a.DisplayName, roles, credentials, a.CreatedAt.UnixMicro())
 		if err != nil {
@@ -32,16 +32,18 @@ func (s *Store) CreateApplication(ctx context.Context, a apiconn.Application, au
 
 // Applications returns a tenant's applications by display name.
 func (s *Store) Applications(ctx context.Context, tenant string) ([]apiconn.Application, error) {
-	rows, err := s.read.query(ctx, "SELECT "+applicationColumns+" FROM applications WHERE tenant_id = $1 ORDER BY display_name, client_id", tenant)
-	found, err := collect(rows, err, scanApplication)
-	return found, s.fail("list applications", err)
+	return lookup(ctx, s, tenant, "list applications", func(ctx context.Context, db *statements) ([]apiconn.Application, error) {
+		rows, err := db.query(ctx, "SELECT "+applicationColumns+" FROM applications WHERE tenant_id = $1 ORDER BY display_name, client_id", tenant)
+		return collect(rows, err, scanApplication)
+	})
 }
 
 // Application returns one application, compared exactly: client ids are lower-case GUIDs. NotFound if the tenant has no
 // such application.
 func (s *Store) Application(ctx context.Context, tenant, clientID string) (apiconn.Application, error) {
-	a, err := readApplication(ctx, s.read, tenant, clientID)
-	return a, s.fail("read an application", err)
+	return lookup(ctx, s, tenant, "read an application", func(ctx context.Context, db *statements) (apiconn.Application, error) {
+		return readApplication(ctx, db, tenant, clientID)
+	})
 }
 
 // UpdateApplication reads an application, lets apply change it, and writes it back with its audit entry in one
@@ -51,7 +53,7 @@ func (s *Store) Application(ctx context.Context, tenant, clientID string) (apico
 func (s *Store) UpdateApplication(ctx context.Context, tenant, clientID string,
 	apply func(a *apiconn.Application) (*apiconn.AuditEntry, error),
 ) error {
-	return s.write(ctx, "update an application", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, tenant, "update an application", func(ctx context.Context, db *statements) error {
 		a, err := readApplication(ctx, db, tenant, clientID)
 		if err != nil {
 			return err
@@ -77,7 +79,7 @@ func (s *Store) UpdateApplication(ctx context.Context, tenant, clientID string,
 func (s *Store) DeleteApplication(ctx context.Context, tenant, clientID string,
 	check func(a apiconn.Application) (apiconn.AuditEntry, error),
 ) error {
-	return s.write(ctx, "delete an application", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, tenant, "delete an application", func(ctx context.Context, db *statements) error {
 		a, err := readApplication(ctx, db, tenant, clientID)
 		if err != nil {
 			return err

@@ -117,15 +117,10 @@ func (s *Store) CountAuditEntries(ctx context.Context, tenant string, where *api
 
 // AuditEntry returns one audit entry. NotFound if the tenant has no such entry.
 func (s *Store) AuditEntry(ctx context.Context, tenant, id string) (apiconn.AuditEntry, error) {
-	rows, err := s.read.query(ctx, "SELECT "+auditColumns+" FROM audit_entries WHERE tenant_id = $1 AND id = $2", tenant, id)
-	found, err := collect(rows, err, scanAudit)
-	if err == nil && len(found) == 0 {
-		err = notFound(id)
-	}
-	if err != nil {
-		return apiconn.AuditEntry{}, s.fail("read an audit entry", err)
-	}
-	return found[0], nil
+	return lookup(ctx, s, tenant, "read an audit entry", func(ctx context.Context, db *statements) (apiconn.AuditEntry, error) {
+		rows, err := db.query(ctx, "SELECT "+auditColumns+" FROM audit_entries WHERE tenant_id = $1 AND id = $2", tenant, id)
+		return one(id, rows, err, scanAudit)
+	})
 }
 
 // PruneAudit deletes all tenants' entries from before a time and returns how many. It works in small transactions: after

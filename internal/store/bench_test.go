@@ -16,7 +16,7 @@ import (
 func BenchmarkUpdateConnector(b *testing.B) {
 	for _, writers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			h := newHouse(b)
+			h := newHouse(b, newFile(b))
 			for i := range writers {
 				h.createBasic(b, tenantA, number(i), "secret")
 			}
@@ -68,7 +68,7 @@ func updateRound(b *testing.B, h *house, writers, changes int, alone *sync.Mutex
 // BenchmarkRecordInvocation compares receipts with their journeys by 64 writers with those by one, taking turns in one
 // run, and with those by 64 writers that have a commit each.
 func BenchmarkRecordInvocation(b *testing.B) {
-	h := newHouse(b)
+	h := newHouse(b, newFile(b))
 	var next atomic.Int64
 	round := func(writers, receipts int, alone *sync.Mutex) time.Duration {
 		var left atomic.Int64
@@ -114,7 +114,7 @@ func BenchmarkRecordInvocation(b *testing.B) {
 }
 
 func BenchmarkStepBinding(b *testing.B) {
-	h := newHouse(b)
+	h := newHouse(b, newFile(b))
 	h.createBasic(b, tenantA, "a", "secret")
 	h.createFlow(b, flow(tenantA, "f", "a"))
 	b.RunParallel(func(pb *testing.PB) {
@@ -128,7 +128,7 @@ func BenchmarkStepBinding(b *testing.B) {
 }
 
 func BenchmarkConnector(b *testing.B) {
-	h := newHouse(b)
+	h := newHouse(b, newFile(b))
 	h.createBasic(b, tenantA, "a", "secret")
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -141,7 +141,7 @@ func BenchmarkConnector(b *testing.B) {
 }
 
 func BenchmarkConnectors100(b *testing.B) {
-	h := newHouse(b)
+	h := newHouse(b, newFile(b))
 	for i := range 100 {
 		h.createBasic(b, tenantA, number(i), "secret")
 	}
@@ -157,7 +157,7 @@ func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	open := func(b *testing.B, path string) {
 		b.Helper()
-		s, err := Open(b.Context(), Options{Path: path})
+		s, err := Open(b.Context(), Options{Database: path})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -14,7 +14,7 @@ import (
 // ciphertext and does not open. NotFound if the tenant has no such flow of that kind.
 func (s *Store) StepBinding(ctx context.Context, tenant string, kind apiconn.UserFlowKind, flow, step string) (apiconn.Binding, error) {
 	var b apiconn.Binding
-	err := s.snapshot(ctx, func(db *statements) (err error) {
+	err := s.snapshot(ctx, tenant, func(ctx context.Context, db *statements) (err error) {
 		if b.Flow, err = readUserFlow(ctx, db, tenant, kind, flow); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *Store) credentialStates(ctx context.Context, refs [][2]string, states m
 		args = append(args, ref[0], ref[1])
 	}
 	wanted := " IN (VALUES " + strings.Join(rows, ", ") + ")"
-	return s.snapshot(ctx, func(db *statements) error {
+	return s.snapshot(ctx, everyTenant, func(ctx context.Context, db *statements) error {
 		found, err := readConnectors(db.queryOnce(ctx, "SELECT "+connectorRowColumns+" FROM connectors"+connectorRowJoin+
 			" WHERE (c.tenant_id, c.id)"+wanted+" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint", args...))
 		if err != nil {
@@ -91,11 +91,17 @@ func (s *Store) credentialStates(ctx context.Context, refs [][2]string, states m
 // then, or, if it has none to use, the most recently uploaded of those that have ended. tenant "" means all tenants.
 // They come by tenant and connector.
 func (s *Store) ExpiringCertificates(ctx context.Context, tenant string, now, before time.Time) ([]apiconn.ExpiringCertificate, error) {
-	found, err := readConnectors(s.read.query(ctx, "SELECT "+connectorRowColumns+" FROM connectors"+connectorRowJoin+
-		" WHERE ($1 = '' OR c.tenant_id = $1) AND (c.tenant_id, c.id) IN (SELECT tenant_id, connector_id FROM certificates WHERE not_after < $2)"+
-		" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint", tenant, before.UnixMicro()))
+	scope := tenant
+	if tenant == "" {
+		scope = everyTenant
+	}
+	found, err := lookup(ctx, s, scope, "find certificates that end", func(ctx context.Context, db *statements) ([]apiconn.Connector, error) {
+		return readConnectors(db.query(ctx, "SELECT "+connectorRowColumns+" FROM connectors"+connectorRowJoin+
+			" WHERE ($1 = '' OR c.tenant_id = $1) AND (c.tenant_id, c.id) IN (SELECT tenant_id, connector_id FROM certificates WHERE not_after < $2)"+
+			" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint", tenant, before.UnixMicro()))
+	})
 	if err != nil {
-		return nil, s.fail("find certificates that end", err)
+		return nil, err
 	}
 	var expiring []apiconn.ExpiringCertificate
 	for _, c := range found {

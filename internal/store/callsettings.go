@@ -15,16 +15,11 @@ import (
 // CallSettings returns how a connector is called: the zero settings with Version 0 if nothing was ever set. NotFound if
 // the tenant has no such connector.
 func (s *Store) CallSettings(ctx context.Context, tenant, connector string) (apiconn.CallSettings, error) {
-	row := s.read.queryRow(ctx, "SELECT c.tenant_id, c.id, s.settings, s.version, s.changed_at FROM connectors c "+
-		"LEFT JOIN call_settings s ON s.tenant_id = c.tenant_id AND s.connector_id = c.id WHERE c.tenant_id = $1 AND c.id = $2", tenant, connector)
-	settings, err := scanCallSettings(row)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = notFound(connector)
-	}
-	if err != nil {
-		return apiconn.CallSettings{}, s.fail("read call settings", err)
-	}
-	return settings, nil
+	return lookup(ctx, s, tenant, "read call settings", func(ctx context.Context, db *statements) (apiconn.CallSettings, error) {
+		rows, err := db.query(ctx, "SELECT c.tenant_id, c.id, s.settings, s.version, s.changed_at FROM connectors c "+
+			"LEFT JOIN call_settings s ON s.tenant_id = c.tenant_id AND s.connector_id = c.id WHERE c.tenant_id = $1 AND c.id = $2", tenant, connector)
+		return one(connector, rows, err, scanCallSettings)
+	})
 }
 
 // UpdateCallSettings reads a connector's call settings, lets apply change them, and writes them back with their audit
@@ -37,7 +32,7 @@ func (s *Store) CallSettings(ctx context.Context, tenant, connector string) (api
 func (s *Store) UpdateCallSettings(ctx context.Context, tenant, connector string,
 	apply func(settings *apiconn.CallSettings, c apiconn.Connector) (*apiconn.AuditEntry, error),
 ) (result apiconn.CallSettings, err error) {
-	err = s.write(ctx, "update call settings", func(ctx context.Context, db *statements) error {
+	err = s.write(ctx, tenant, "update call settings", func(ctx context.Context, db *statements) error {
 		c, err := readConnector(ctx, db, tenant, connector)
 		if err != nil {
 			return err

@@ -92,9 +92,11 @@ func (s *Store) count(ctx context.Context, r resource, table, tenant string, whe
 // Connector returns a connector with its certificates and without its sealed members. NotFound if the tenant has no
 // such connector.
 func (s *Store) Connector(ctx context.Context, tenant, id string) (apiconn.Connector, error) {
-	c, err := readConnector(ctx, s.read, tenant, id)
+	c, err := lookup(ctx, s, tenant, "read a connector", func(ctx context.Context, db *statements) (apiconn.Connector, error) {
+		return readConnector(ctx, db, tenant, id)
+	})
 	if err != nil {
-		return apiconn.Connector{}, s.fail("read a connector", err)
+		return apiconn.Connector{}, err
 	}
 	c.Authentication.Sealed = nil
 	return c, nil
@@ -104,7 +106,7 @@ func (s *Store) Connector(ctx context.Context, tenant, id string) (apiconn.Conne
 // has no ciphertext and does not open. NotFound if the tenant has no such connector.
 func (s *Store) ConnectorSealed(ctx context.Context, tenant, id string) (apiconn.Connector, error) {
 	var c apiconn.Connector
-	err := s.snapshot(ctx, func(db *statements) (err error) {
+	err := s.snapshot(ctx, tenant, func(ctx context.Context, db *statements) (err error) {
 		if c, err = readConnector(ctx, db, tenant, id); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (s *Store) CreateConnector(ctx context.Context, c apiconn.Connector, audit 
 		return nil, err
 	}
 	var found *Once
-	err = s.write(ctx, "create a connector", func(ctx context.Context, db *statements) (err error) {
+	err = s.write(ctx, c.TenantID, "create a connector", func(ctx context.Context, db *statements) (err error) {
 		if found, err = claimOnce(ctx, db, once, c.TenantID, c.ID, now); found != nil || err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Store) UpdateConnector(ctx context.Context, tenant, id string, once *On
 ) (c apiconn.Connector, prior *Once, err error) {
 	var result apiconn.Connector
 	var found *Once
-	err = s.write(ctx, "update a connector", func(ctx context.Context, db *statements) (err error) {
+	err = s.write(ctx, tenant, "update a connector", func(ctx context.Context, db *statements) (err error) {
 		now := s.now()
 		if found, err = findOnce(ctx, db, once, tenant, now); found != nil || err != nil {
 			return err
@@ -111,7 +111,7 @@ func (s *Store) UpdateConnector(ctx context.Context, tenant, id string, once *On
 func (s *Store) DeleteConnector(ctx context.Context, tenant, id string,
 	check func(c apiconn.Connector, users []apiconn.UserFlow) ([]apiconn.AuditEntry, error),
 ) error {
-	return s.write(ctx, "delete a connector", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, tenant, "delete a connector", func(ctx context.Context, db *statements) error {
 		c, err := readConnector(ctx, db, tenant, id)
 		if err != nil {
 			return err

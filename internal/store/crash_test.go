@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
+	"github.com/patchbay/patchbay/internal/conntest/pgtest"
 	"github.com/patchbay/patchbay/internal/seal"
 )
 
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Run(m))
 }
 
 // crashKey protects the databases of this test; the two processes need the same one.
@@ -61,7 +62,7 @@ func writeUntilKilled(path string, from int) error {
 	if err != nil {
 		return err
 	}
-	s, err := Open(context.Background(), Options{Path: path})
+	s, err := Open(context.Background(), Options{Database: path})
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func damages(t *testing.T, h *house) map[string]func() {
 			h.exec(t, 1, "UPDATE secrets SET ciphertext = $1 WHERE "+onlyA+password, r.Sealed.Ciphertext[:len(r.Sealed.Ciphertext)-1])
 		},
 		"emptied": func() {
-			h.exec(t, 1, "UPDATE secrets SET ciphertext = x'' WHERE "+onlyA+password)
+			h.exec(t, 1, "UPDATE secrets SET ciphertext = $1 WHERE "+onlyA+password, []byte{})
 		},
 		"deleted": func() { h.exec(t, 1, "DELETE FROM secrets WHERE "+onlyA+password) },
 		"that of another connector": func() {
@@ -63,37 +63,37 @@ func TestDamagedRowsFailClosed(t *testing.T) {
 	t.Parallel()
 	for name := range damages(t, nil) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t)
-			c := h.basic(t, tenantA, "a", "a's password")
-			h.certificate(t, &c, 1, "T1")
-			h.create(t, c)
-			h.createBasic(t, tenantA, "b", "b's password")
-			h.createBasic(t, tenantB, "a", "B's password")
-			damages(t, h)[name]()
+			onEachEngine(t, func(t *testing.T, h *house) {
+				c := h.basic(t, tenantA, "a", "a's password")
+				h.certificate(t, &c, 1, "T1")
+				h.create(t, c)
+				h.createBasic(t, tenantA, "b", "b's password")
+				h.createBasic(t, tenantB, "a", "B's password")
+				damages(t, h)[name]()
 
-			damaged, err := h.ConnectorSealed(t.Context(), tenantA, "a")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if secret, err := h.open(t.Context(), damaged, "password"); !errors.Is(err, seal.ErrDamaged) || secret != "" {
-				t.Errorf("it opened as %d bytes, error %v", len(secret), err)
-			}
-			if secret, err := h.open(t.Context(), damaged, apiconn.CertificateMember("T1")); err != nil || secret != "key of T1" {
-				t.Errorf("the member that was not damaged: error %v", err)
-			}
-			var bad []string
-			for row, err := range h.AllSealed(t.Context()) {
+				damaged, err := h.ConnectorSealed(t.Context(), tenantA, "a")
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := h.openRow(t.Context(), row); err != nil {
-					bad = append(bad, row.TenantID+" "+row.OwnerID+" "+row.Member)
+				if secret, err := h.open(t.Context(), damaged, "password"); !errors.Is(err, seal.ErrDamaged) || secret != "" {
+					t.Errorf("it opened as %d bytes, error %v", len(secret), err)
 				}
-			}
-			if want := []string{tenantA + " a password"}; !slices.Equal(bad, want) {
-				t.Errorf("verifying found %v, want %v", bad, want)
-			}
+				if secret, err := h.open(t.Context(), damaged, apiconn.CertificateMember("T1")); err != nil || secret != "key of T1" {
+					t.Errorf("the member that was not damaged: error %v", err)
+				}
+				var bad []string
+				for row, err := range h.AllSealed(t.Context()) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := h.openRow(t.Context(), row); err != nil {
+						bad = append(bad, row.TenantID+" "+row.OwnerID+" "+row.Member)
+					}
+				}
+				if want := []string{tenantA + " a password"}; !slices.Equal(bad, want) {
+					t.Errorf("verifying found %v, want %v", bad, want)
+				}
+			})
 		})
 	}
 }
@@ -117,37 +117,37 @@ func (h *house) putBack(t *testing.T, r SealedRow) {
 
 // TestAllSealedFindsEverything has more connectors than one of its pages.
 func TestAllSealedFindsEverything(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	want := 0
-	for _, tenant := range []string{tenantA, tenantB} {
-		for i := range verifyPage*3/4 + 1 {
-			h.createBasic(t, tenant, number(i), "secret")
-			want++
+	onEachEngine(t, func(t *testing.T, h *house) {
+		want := 0
+		for _, tenant := range []string{tenantA, tenantB} {
+			for i := range verifyPage*3/4 + 1 {
+				h.createBasic(t, tenant, number(i), "secret")
+				want++
+			}
 		}
-	}
-	h.create(t, apiconn.Connector{TenantID: tenantA, ID: "without secrets"})
-	h.addSigningKey(t, "k")
-	want++
-	got := make(map[string]bool)
-	rows := 0
-	for row, err := range h.AllSealed(t.Context()) {
-		rows++
-		if err != nil {
-			t.Fatal(err)
+		h.create(t, apiconn.Connector{TenantID: tenantA, ID: "without secrets"})
+		h.addSigningKey(t, "k")
+		want++
+		got := make(map[string]bool)
+		rows := 0
+		for row, err := range h.AllSealed(t.Context()) {
+			rows++
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.openRow(t.Context(), row); err != nil {
+				t.Error(err)
+			}
+			got[row.TenantID+"/"+row.OwnerID+"/"+row.Member] = true
 		}
-		if _, err := h.openRow(t.Context(), row); err != nil {
-			t.Error(err)
+		if len(got) != want || rows != want {
+			t.Errorf("%d values in %d rows, want %d", len(got), rows, want)
 		}
-		got[row.TenantID+"/"+row.OwnerID+"/"+row.Member] = true
-	}
-	if len(got) != want || rows != want {
-		t.Errorf("%d values in %d rows, want %d", len(got), rows, want)
-	}
-	for range h.AllSealed(t.Context()) {
-		break // leaving early must not leave a transaction open
-	}
-	if n := h.readers.Stats().InUse; n != 0 {
-		t.Errorf("%d connections are still in use", n)
-	}
+		for range h.AllSealed(t.Context()) {
+			break // leaving early must not leave a transaction open
+		}
+		if n := h.read.db.Stats().InUse; n != 0 {
+			t.Errorf("%d connections are still in use", n)
+		}
+	})
 }

@@ -1,10 +1,16 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
+	"runtime"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -18,20 +24,51 @@ const (
 	faultOther  fault = iota
 	faultUnique       // a unique or primary key is taken
 	faultBusy         // somebody else holds the lock for too long
+	faultDown         // the database cannot be reached, takes no writes now, or the connection is lost
+	faultText         // a text that this database cannot keep
+)
+
+// use is what a pool of connections is for.
+type use uint8
+
+const (
+	useWrite   use = iota
+	useRead        // what everything depends on, found by key
+	useList        // what a client's filter shapes
+	useMigrate     // changes of the schema
 )
 
 // dialect is all that differs between database engines outside migrations/.
 type dialect struct {
 	name       string // also the folder of its migrations
-	driver     string
 	migrations goose.Dialect
-	// source is the data source name for a file: one for the writer, one for readers.
-	source  func(path string, readOnly bool) string
-	session string // sets up the connection that writes
-	begin   string // starts a transaction that will write
+	goose      func() ([]goose.ProviderOption, error) // how processes that migrate at once keep out of each other's way
+	open       func(database string, purpose use) (*sql.DB, error)
+	check      func(ctx context.Context, db *sql.DB) error // refuses a database that cannot be worked with
+	session    string                                      // sets up a connection that writes; "" for nothing
+	begin      string                                      // starts a transaction that will write
+	// lock takes the lock of a lane (two integers) for the rest of the transaction; "" where begin locks the database.
+	lock string
+	// scope and scopeLocal tell the database whose rows the connection, or the transaction, works on from now on, the second
+	// wall under the WHERE of every statement; "" where there is no such wall.
+	scope, scopeLocal string
+	share             string // ends a SELECT whose row must stay as it is until the end of a transaction
+	lanes             int    // see Store.lane
+	connections       map[use]int
+	prepared          bool // whether statements are prepared and kept here; otherwise the driver does so by itself
+	snapshot          sql.TxOptions
+	patience          time.Duration // how long a group of writes, or a read, may take before its connection counts as lost; 0: for ever
 	// contains is an expression that is true if text column holds the parameter as a substring.
 	contains func(column, parameter string) string
 	classify func(error) fault
+}
+
+// dialectOf tells the engine from the form of the data source.
+func dialectOf(database string) dialect {
+	if IsPostgres(database) {
+		return postgresDialect()
+	}
+	return sqliteDialect()
 }
 
 // sqliteDialect is SQLite by modernc.org/sqlite.
@@ -40,15 +77,41 @@ type dialect struct {
 // afterwards that another process wrote in between (SQLITE_BUSY that no timeout cures). SQLite waits for that lock by
 // asking again, each time after a longer pause of up to 100 ms, and so hardly ever meets the short gaps between the
 // transactions of a busy process. The writer asks by itself every few milliseconds instead: see writer.begin.
-var sqliteDialect = dialect{
-	name:       "sqlite",
-	driver:     "sqlite",
-	migrations: goose.DialectSQLite3,
-	source:     sqliteSource,
-	session:    "PRAGMA busy_timeout = 5",
-	begin:      "BEGIN IMMEDIATE",
-	contains:   func(column, parameter string) string { return "instr(" + column + ", " + parameter + ") > 0" },
-	classify:   sqliteFault,
+func sqliteDialect() dialect {
+	// A reader works on the processor only, so connections beyond a few per core would just hold memory.
+	cores := runtime.GOMAXPROCS(0)
+	return dialect{
+		name:        "sqlite",
+		migrations:  goose.DialectSQLite3,
+		goose:       func() ([]goose.ProviderOption, error) { return nil, nil },
+		open:        openSQLite,
+		check:       func(context.Context, *sql.DB) error { return nil },
+		session:     "PRAGMA busy_timeout = 5",
+		begin:       "BEGIN IMMEDIATE",
+		lanes:       1,
+		connections: map[use]int{useWrite: 1, useRead: max(2, cores), useList: max(4, 2*cores), useMigrate: 1},
+		prepared:    true,
+		snapshot:    sql.TxOptions{ReadOnly: true},
+		contains:    func(column, parameter string) string { return "instr(" + column + ", " + parameter + ") > 0" },
+		classify:    sqliteFault,
+	}
+}
+
+// openSQLite opens a file, making it if it is absent, in a directory that exists.
+func openSQLite(path string, purpose use) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the database file %q: %w", path, err)
+	}
+	// SQLite would make the file by the umask; its journal files take over the mode of the database.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the database file: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("open the database file: %w", err)
+	}
+	return sql.Open("sqlite", sqliteSource(path, purpose == useRead || purpose == useList))
 }
 
 // sqliteSource writes a SQLite URI (https://www.sqlite.org/uri.html). WAL lets readers go on during a write;

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
+	"github.com/patchbay/patchbay/internal/conntest/pgtest"
 	"github.com/patchbay/patchbay/internal/seal"
 )
 
 // house is a store with a key ring, and what tests need around it.
 type house struct {
 	*Store
-	path   string
+	path   string // or URL
 	master seal.MasterKey
 	keys   *seal.Keys
 }
@@ -28,13 +29,41 @@ const (
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
-func newHouse(t testing.TB) *house {
+// engines make a new, empty database of each kind that the store works on, and return its data source.
+var engines = map[string]func(testing.TB) string{"sqlite": newFile, "postgres": pgtest.New}
+
+// newFile is for the cases that are about SQLite's file and settings themselves. All others run on every engine.
+func newFile(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "patchbay.db")
+}
+
+// onEachDatabase runs a case on a new, empty database of each engine.
+func onEachDatabase(t *testing.T, run func(t *testing.T, database string)) {
+	t.Helper()
+	t.Parallel()
+	for name, make := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, make(t))
+		})
+	}
+}
+
+// onEachEngine runs a case in a new house on each engine.
+func onEachEngine(t *testing.T, run func(t *testing.T, h *house)) {
+	t.Helper()
+	onEachDatabase(t, func(t *testing.T, database string) { run(t, newHouse(t, database)) })
+}
+
+// newHouse makes a house of an empty database.
+func newHouse(t testing.TB, database string) *house {
 	t.Helper()
 	master, err := seal.GenerateMasterKey(seal.Development)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := openHouse(t, filepath.Join(t.TempDir(), "patchbay.db"), master)
+	h := openHouse(t, database, master)
 	ring, err := seal.NewRing()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +75,7 @@ func newHouse(t testing.TB) *house {
 // openHouse opens a database as another process would.
 func openHouse(t testing.TB, path string, master seal.MasterKey) *house {
 	t.Helper()
-	s, err := Open(t.Context(), Options{Path: path})
+	s, err := Open(t.Context(), Options{Database: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,10 +209,19 @@ func link(step, connector string) func(*apiconn.UserFlow) (*apiconn.AuditEntry, 
 	}
 }
 
-// raw is another connection to the same file, past the store.
+// raw is another connection to the same database, past the store and its second wall.
 func (h *house) raw(t testing.TB) *sql.DB {
 	t.Helper()
-	db, err := sql.Open(sqliteDialect.driver, sqliteDialect.source(h.path, false))
+	return rawOf(t, h.path)
+}
+
+func rawOf(t testing.TB, database string) *sql.DB {
+	t.Helper()
+	d := dialectOf(database)
+	if IsPostgres(database) {
+		database = pgtest.Super(t, database)
+	}
+	db, err := d.open(database, useMigrate)
 	if err != nil {
 		t.Fatal(err)
 	}

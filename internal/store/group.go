@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -21,19 +22,22 @@ var errClosed = errors.New("the database is closed")
 
 // job is one caller's write.
 type job struct {
-	ended func() error            // why the caller does not want it any more, nil while it does
-	run   func(*statements) error // never interrupted: that would roll back the whole group
-	err   error                   // the outcome; written by the writer before it closes done
-	done  chan struct{}           // closed after the commit
+	tenant string       // whose rows it works on
+	ended  func() error // why the caller does not want it any more, nil while it does
+	// run gets a context that ends with the group's time only: an interruption would roll back the whole group.
+	run  func(group context.Context, db *statements) error
+	err  error         // the outcome; written by the writer before it closes done
+	done chan struct{} // closed after the commit
 }
 
 // writer runs jobs one after the other, many in one transaction, each within a savepoint. The costly part of a write is
 // to wait until the disk has it: that wait is shared, and while it lasts the next group gathers. A caller alone does
-// not wait for company.
+// not wait for company. No two writers of the same lane, in this process or another, are within a transaction at once.
 type writer struct {
 	dialect  dialect
+	lane     int
 	patience time.Duration
-	pool     *sql.DB // of one connection
+	pool     *sql.DB // of a connection for each lane
 	conn     *sql.Conn
 	stmts    *statements // on conn
 	jobs     chan *job
@@ -42,16 +46,14 @@ type writer struct {
 	stopped  sync.Once
 }
 
-func startWriter(ctx context.Context, d dialect, pool *sql.DB) (*writer, error) {
+// startWriter starts the writer of a lane. It connects at its first write.
+func startWriter(d dialect, pool *sql.DB, lane int) *writer {
 	w := &writer{
-		dialect: d, patience: beginPatience, pool: pool,
+		dialect: d, lane: lane, patience: beginPatience, pool: pool,
 		jobs: make(chan *job), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
-	if err := w.connect(ctx); err != nil {
-		return nil, err
-	}
 	go w.loop()
-	return w, nil
+	return w
 }
 
 func (w *writer) connect(ctx context.Context) error {
@@ -59,10 +61,12 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	if _, err := conn.ExecContext(ctx, w.dialect.session); err != nil {
-		return fmt.Errorf("set up the connection to the database: %w", errors.Join(err, conn.Close()))
+	if w.dialect.session != "" {
+		if _, err := conn.ExecContext(ctx, w.dialect.session); err != nil {
+			return fmt.Errorf("set up the connection to the database: %w", errors.Join(err, conn.Close()))
+		}
 	}
-	w.conn, w.stmts = conn, newStatements(conn)
+	w.conn, w.stmts = conn, newStatements(w.dialect, conn)
 	return nil
 }
 
@@ -82,11 +86,20 @@ func (w *writer) stop() error {
 // do runs fn in a transaction and returns after the commit. An error or panic of fn undoes what fn did and nothing else;
 // a commit that fails is an error to every caller it was for. If ctx ends before fn starts, fn does not run; once fn runs,
 // do waits for its outcome and fn's own context does not end. fn must not call the store, and must not call runtime.Goexit.
-func (w *writer) do(ctx context.Context, fn func(context.Context, *statements) error) error {
+func (w *writer) do(ctx context.Context, tenant string, fn func(context.Context, *statements) error) error {
 	j := &job{
-		ended: ctx.Err,
-		run:   func(db *statements) error { return fn(context.WithoutCancel(ctx), db) },
-		done:  make(chan struct{}),
+		tenant: tenant,
+		ended:  ctx.Err,
+		run: func(group context.Context, db *statements) error {
+			own := context.WithoutCancel(ctx)
+			if end, ok := group.Deadline(); ok {
+				var cancel context.CancelFunc
+				own, cancel = context.WithDeadline(own, end)
+				defer cancel()
+			}
+			return fn(own, db)
+		},
+		done: make(chan struct{}),
 	}
 	select {
 	case w.jobs <- j:
@@ -116,13 +129,13 @@ func (w *writer) loop() {
 // group runs first and those that wait behind it, and returns them with their outcomes.
 func (w *writer) group(first *job) []*job {
 	var ran []*job
-	err := w.transaction(func() error {
+	err := w.transaction(func(ctx context.Context) error {
 		for j := first; j != nil; j = w.waiting(len(ran)) {
 			ran = append(ran, j)
 			if j.err = j.ended(); j.err != nil {
 				continue
 			}
-			if err := w.savepoint(j); err != nil {
+			if err := w.savepoint(ctx, j); err != nil {
 				return err
 			}
 		}
@@ -156,33 +169,65 @@ func (w *writer) waiting(size int) *job {
 
 // transaction runs body between BEGIN and COMMIT. After any failure the connection's state is not known for sure (SQLite
 // ends a transaction by itself on a full disk), so it is replaced.
-func (w *writer) transaction(body func() error) error {
+func (w *writer) transaction(body func(context.Context) error) error {
 	ctx := context.Background()
-	if w.conn == nil {
-		if err := w.connect(ctx); err != nil {
-			return err
-		}
+	if w.dialect.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.dialect.patience)
+		defer cancel()
 	}
 	if err := w.begin(ctx); err != nil {
-		w.disconnect()
-		return fmt.Errorf("begin a transaction: %w", err)
+		return w.lost(ctx, fmt.Errorf("begin a transaction: %w", err), false)
 	}
-	if err := body(); err != nil {
+	if err := body(ctx); err != nil {
 		w.disconnect()
-		return err
+		return w.lost(ctx, err, false)
 	}
 	if _, err := w.stmts.exec(ctx, "COMMIT"); err != nil {
 		w.disconnect()
-		return fmt.Errorf("commit a transaction: %w", err)
+		return w.lost(ctx, fmt.Errorf("commit a transaction: %w", err), true)
 	}
 	return nil
 }
 
-// begin starts a transaction, as soon as no other process has one.
+// lost names an error that means a lost connection as such. Within COMMIT the outcome is unknown then.
+func (w *writer) lost(ctx context.Context, err error, committing bool) error {
+	if ctx.Err() != nil || w.dialect.classify(err) == faultDown {
+		return &lostError{unknown: committing, cause: err}
+	}
+	return err
+}
+
+// begin starts a transaction that has the lane's lock. A connection from before may have been lost since; a new one is
+// tried then, once.
 func (w *writer) begin(ctx context.Context) error {
+	for fresh := false; ; {
+		if w.conn == nil {
+			fresh = true
+			if err := w.connect(ctx); err != nil {
+				return err
+			}
+		}
+		err := w.beginOn(ctx)
+		if err == nil {
+			return nil
+		}
+		w.disconnect()
+		if fresh || ctx.Err() != nil || w.dialect.classify(err) != faultDown {
+			return err
+		}
+	}
+}
+
+// beginOn starts a transaction on the connection, as soon as no other process has one in the same lane.
+func (w *writer) beginOn(ctx context.Context) error {
 	deadline := time.Now().Add(w.patience)
 	for {
 		_, err := w.stmts.exec(ctx, w.dialect.begin)
+		if err == nil && w.dialect.lock != "" {
+			_, err = w.stmts.exec(ctx, w.dialect.lock, int32(laneClass), int32(w.lane)) //nolint:gosec // a lane is a small number
+			return err
+		}
 		if err == nil || w.dialect.classify(err) != faultBusy || time.Now().After(deadline) {
 			return err
 		}
@@ -200,12 +245,21 @@ func (w *writer) disconnect() {
 }
 
 // savepoint runs one job. Its own failure goes to the job; an error returned is one of the whole transaction.
-func (w *writer) savepoint(j *job) error {
-	ctx := context.Background()
+func (w *writer) savepoint(ctx context.Context, j *job) error {
 	if _, err := w.stmts.exec(ctx, "SAVEPOINT job"); err != nil {
 		return fmt.Errorf("set a savepoint: %w", err)
 	}
-	if j.err = guard(w.stmts, j.run); j.err != nil {
+	if w.dialect.scopeLocal != "" {
+		if _, err := w.stmts.exec(ctx, w.dialect.scopeLocal, j.tenant); err != nil {
+			return fmt.Errorf("set the tenant of a transaction: %w", err)
+		}
+	}
+	if j.err = guard(ctx, w.stmts, j.run); j.err != nil {
+		if ctx.Err() != nil || w.dialect.classify(j.err) == faultDown {
+			err := j.err
+			j.err = nil // it is the group's
+			return err
+		}
 		if _, err := w.stmts.exec(ctx, "ROLLBACK TO SAVEPOINT job"); err != nil {
 			return fmt.Errorf("roll back to a savepoint: %w", errors.Join(err, j.err))
 		}
@@ -217,16 +271,29 @@ func (w *writer) savepoint(j *job) error {
 }
 
 // guard makes a panic of one caller's function that caller's error.
-func guard(db *statements, run func(*statements) error) (err error) {
+func guard(ctx context.Context, db *statements, run func(context.Context, *statements) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a write panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return run(db)
+	return run(ctx, db)
 }
 
-// write is writer.do with the store's errors.
-func (s *Store) write(ctx context.Context, doing string, fn func(context.Context, *statements) error) error {
-	return s.fail(doing, s.writer.do(ctx, fn))
+// lane returns the writer of a tenant's rows. All writes of a tenant go by the same lane on every node, and no two
+// transactions of a lane overlap, so what one reads stays so until it has written. The first lane is that of what belongs to
+// no tenant.
+func (s *Store) lane(tenant string) *writer {
+	if len(s.lanes) == 1 || tenant == everyTenant {
+		return s.lanes[0]
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(tenant))
+	return s.lanes[1+int(h.Sum32())%(len(s.lanes)-1)]
+}
+
+// write runs a change of tenant's rows, or of all or no tenant's (everyTenant), in a transaction, with the store's errors.
+// See writer.do.
+func (s *Store) write(ctx context.Context, tenant, doing string, fn func(context.Context, *statements) error) error {
+	return s.fail(doing, s.lane(tenant).do(ctx, tenant, fn))
 }

@@ -37,7 +37,7 @@ func (s *Store) RecordInvocation(ctx context.Context, inv apiconn.Invocation, j 
 		return nil, err
 	}
 	var found *apiconn.Journey
-	err = s.write(ctx, "record an invocation", func(ctx context.Context, db *statements) (err error) {
+	err = s.write(ctx, inv.TenantID, "record an invocation", func(ctx context.Context, db *statements) (err error) {
 		if j != nil {
 			if found, err = claimJourney(ctx, db, inv.TenantID, inv.ID, *j, s.now()); found != nil || err != nil {
 				return err
@@ -56,15 +56,10 @@ func (s *Store) RecordInvocation(ctx context.Context, inv apiconn.Invocation, j 
 
 // Invocation returns one receipt. NotFound if the tenant has no such receipt.
 func (s *Store) Invocation(ctx context.Context, tenant, id string) (apiconn.Invocation, error) {
-	rows, err := s.read.query(ctx, "SELECT "+invocationColumns+" FROM invocations WHERE tenant_id = $1 AND id = $2", tenant, id)
-	found, err := collect(rows, err, scanInvocation)
-	if err == nil && len(found) == 0 {
-		err = notFound(id)
-	}
-	if err != nil {
-		return apiconn.Invocation{}, s.fail("read an invocation", err)
-	}
-	return found[0], nil
+	return lookup(ctx, s, tenant, "read an invocation", func(ctx context.Context, db *statements) (apiconn.Invocation, error) {
+		rows, err := db.query(ctx, "SELECT "+invocationColumns+" FROM invocations WHERE tenant_id = $1 AND id = $2", tenant, id)
+		return one(id, rows, err, scanInvocation)
+	})
 }
 
 // Invocations lists a tenant's receipts; without an order the newest come first. Filter and order know id,

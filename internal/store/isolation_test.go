@@ -183,45 +183,49 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 	}
 	for name, try := range isolated {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t)
-			audit := entry("in A")
-			audit.ID = "audit in A"
-			connector := h.basic(t, tenantA, "a", "secret")
-			h.certificate(t, &connector, 1, "T1")
-			if _, err := h.CreateConnector(t.Context(), connector, audit,
-				&Once{TenantID: tenantA, AppID: "app", Key: "key", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
-				t.Fatal(err)
-			}
-			if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenantA, ClientID: "app", DisplayName: "App"}, entry("in A")); err != nil {
-				t.Fatal(err)
-			}
-			before := h.createFlow(t, flow(tenantA, "flow", "a"))
-			signUp := h.signUp(t)
-			found, err := try(t.Context(), h)
-			if found || err != nil {
-				t.Errorf("tenant B reached what is tenant A's: %v, error %v", found, err)
-			}
-			c, err := h.ConnectorSealed(t.Context(), tenantA, "a")
-			if err != nil || c.Version != 1 {
-				t.Errorf("tenant A's connector is at version %d, error %v", c.Version, err)
-			}
-			if secret, err := h.open(t.Context(), c, "password"); err != nil || secret != "secret" {
-				t.Errorf("tenant A's secret: error %v", err)
-			}
-			if a, err := h.Application(t.Context(), tenantA, "app"); err != nil || a.DisplayName != "App" {
-				t.Errorf("tenant A's application is %q, error %v", a.DisplayName, err)
-			}
-			if f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow"); err != nil || !cmp.Equal(before, f) {
-				t.Errorf("tenant A's user flow (-before +after):\n%s, error %v", cmp.Diff(before, f), err)
-			}
-			if diff := cmp.Diff(signUp, h.signUpState(t)); diff != "" {
-				t.Errorf("tenant A's settings, receipt and journey (-before +after):\n%s", diff)
-			}
-			if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 4 {
-				t.Errorf("tenant A has %d audit entries, want 4; error %v", n, err)
-			}
+			onEachEngine(t, func(t *testing.T, h *house) { stayOutside(t, h, try) })
 		})
+	}
+}
+
+// stayOutside has tenant B try to reach what is tenant A's.
+func stayOutside(t *testing.T, h *house, try func(context.Context, *house) (bool, error)) {
+	t.Helper()
+	audit := entry("in A")
+	audit.ID = "audit in A"
+	connector := h.basic(t, tenantA, "a", "secret")
+	h.certificate(t, &connector, 1, "T1")
+	if _, err := h.CreateConnector(t.Context(), connector, audit,
+		&Once{TenantID: tenantA, AppID: "app", Key: "key", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenantA, ClientID: "app", DisplayName: "App"}, entry("in A")); err != nil {
+		t.Fatal(err)
+	}
+	before := h.createFlow(t, flow(tenantA, "flow", "a"))
+	signUp := h.signUp(t)
+	found, err := try(t.Context(), h)
+	if found || err != nil {
+		t.Errorf("tenant B reached what is tenant A's: %v, error %v", found, err)
+	}
+	c, err := h.ConnectorSealed(t.Context(), tenantA, "a")
+	if err != nil || c.Version != 1 {
+		t.Errorf("tenant A's connector is at version %d, error %v", c.Version, err)
+	}
+	if secret, err := h.open(t.Context(), c, "password"); err != nil || secret != "secret" {
+		t.Errorf("tenant A's secret: error %v", err)
+	}
+	if a, err := h.Application(t.Context(), tenantA, "app"); err != nil || a.DisplayName != "App" {
+		t.Errorf("tenant A's application is %q, error %v", a.DisplayName, err)
+	}
+	if f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow"); err != nil || !cmp.Equal(before, f) {
+		t.Errorf("tenant A's user flow (-before +after):\n%s, error %v", cmp.Diff(before, f), err)
+	}
+	if diff := cmp.Diff(signUp, h.signUpState(t)); diff != "" {
+		t.Errorf("tenant A's settings, receipt and journey (-before +after):\n%s", diff)
+	}
+	if n, err := h.CountAuditEntries(t.Context(), tenantA, nil); err != nil || n != 4 {
+		t.Errorf("tenant A has %d audit entries, want 4; error %v", n, err)
 	}
 }
 
@@ -251,83 +255,83 @@ func (h *house) signUpState(t *testing.T) []any {
 
 // TestTwinsInTwoTenants has the same ids in both tenants: whatever happens to one leaves the other as it is.
 func TestTwinsInTwoTenants(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	state := func() (all []any) {
-		c, err := h.ConnectorSealed(t.Context(), tenantA, "a")
-		if err != nil {
+	onEachEngine(t, func(t *testing.T, h *house) {
+		state := func() (all []any) {
+			c, err := h.ConnectorSealed(t.Context(), tenantA, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := h.Application(t.Context(), tenantA, "app")
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := h.StepBinding(t.Context(), tenantA, apiconn.B2X, "flow", "postFederationSignup")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return append(append(all, c, a, f, b), h.signUpState(t)...)
+		}
+		for _, tenant := range []string{tenantA, tenantB} {
+			c := h.basic(t, tenant, "a", "secret")
+			h.certificate(t, &c, 1, "T1")
+			h.certificate(t, &c, 1, "T2")
+			h.create(t, c)
+			if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenant, ClientID: "app", DisplayName: "App"}, entry("")); err != nil {
+				t.Fatal(err)
+			}
+			h.createFlow(t, flow(tenant, "flow", "a"))
+		}
+		h.signUp(t)
+		if b, err := h.StepBinding(t.Context(), tenantB, apiconn.B2X, "flow", "postFederationSignup"); err != nil || b.Settings.Version != 0 {
+			t.Errorf("the twin has settings of version %d, error %v", b.Settings.Version, err)
+		}
+		before := state()
+		twin := invocation(tenantB, "invocation", start)
+		prior, recordErr := h.RecordInvocation(t.Context(), twin, h.journey(t, "journey", twin, "new", start))
+		_, settingsErr := h.UpdateCallSettings(t.Context(), tenantB, "a", func(s *apiconn.CallSettings, _ apiconn.Connector) (*apiconn.AuditEntry, error) {
+			if s.Version != 0 {
+				t.Errorf("the twin begins with settings of version %d", s.Version)
+			}
+			s.Attempts = 1
+			return &apiconn.AuditEntry{}, nil
+		})
+		if err := errors.Join(recordErr, settingsErr); prior != nil || err != nil {
+			t.Fatalf("prior %v, error %v", prior, err)
+		}
+		_, _, connectorErr := h.UpdateConnector(t.Context(), tenantB, "a", nil, func(c *apiconn.Connector) (*apiconn.AuditEntry, error) {
+			sealed, err := h.seal(t.Context(), tenantB, "a", "password", 2, "new")
+			c.DisplayName, c.Authentication.Sealed["password"] = "new", sealed
+			delete(c.Authentication.Sealed, apiconn.CertificateMember("T1"))
+			c.Authentication.Certificates = c.Authentication.Certificates[1:]
+			c.Authentication.Certificates[0].Subject = "new"
+			return &apiconn.AuditEntry{}, err
+		})
+		applicationErr := h.UpdateApplication(t.Context(), tenantB, "app", func(a *apiconn.Application) (*apiconn.AuditEntry, error) {
+			a.DisplayName = "new"
+			return &apiconn.AuditEntry{}, nil
+		})
+		_, flowErr := h.UpdateUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", link("postAttributeCollection", "a"))
+		if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
 			t.Fatal(err)
 		}
-		a, err := h.Application(t.Context(), tenantA, "app")
-		if err != nil {
+		if diff := cmp.Diff(before, state()); diff != "" {
+			t.Errorf("after the twins changed (-before +after):\n%s", diff)
+		}
+		connectorErr = h.DeleteConnector(t.Context(), tenantB, "a", deleting(""))
+		applicationErr = h.DeleteApplication(t.Context(), tenantB, "app", func(apiconn.Application) (apiconn.AuditEntry, error) { return entry(""), nil })
+		flowErr = h.DeleteUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", func(apiconn.UserFlow) (apiconn.AuditEntry, error) { return entry(""), nil })
+		if n, err := h.PruneJourneys(t.Context(), start); n != 1 || err != nil { // the twin's has expired
+			t.Errorf("%d journeys expired, error %v", n, err)
+		}
+		if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
 			t.Fatal(err)
 		}
-		f, err := h.UserFlow(t.Context(), tenantA, apiconn.B2X, "flow")
-		if err != nil {
-			t.Fatal(err)
+		if diff := cmp.Diff(before, state()); diff != "" {
+			t.Errorf("after the twins were deleted (-before +after):\n%s", diff)
 		}
-		b, err := h.StepBinding(t.Context(), tenantA, apiconn.B2X, "flow", "postFederationSignup")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return append(append(all, c, a, f, b), h.signUpState(t)...)
-	}
-	for _, tenant := range []string{tenantA, tenantB} {
-		c := h.basic(t, tenant, "a", "secret")
-		h.certificate(t, &c, 1, "T1")
-		h.certificate(t, &c, 1, "T2")
-		h.create(t, c)
-		if err := h.CreateApplication(t.Context(), apiconn.Application{TenantID: tenant, ClientID: "app", DisplayName: "App"}, entry("")); err != nil {
-			t.Fatal(err)
-		}
-		h.createFlow(t, flow(tenant, "flow", "a"))
-	}
-	h.signUp(t)
-	if b, err := h.StepBinding(t.Context(), tenantB, apiconn.B2X, "flow", "postFederationSignup"); err != nil || b.Settings.Version != 0 {
-		t.Errorf("the twin has settings of version %d, error %v", b.Settings.Version, err)
-	}
-	before := state()
-	twin := invocation(tenantB, "invocation", start)
-	prior, recordErr := h.RecordInvocation(t.Context(), twin, h.journey(t, "journey", twin, "new", start))
-	_, settingsErr := h.UpdateCallSettings(t.Context(), tenantB, "a", func(s *apiconn.CallSettings, _ apiconn.Connector) (*apiconn.AuditEntry, error) {
-		if s.Version != 0 {
-			t.Errorf("the twin begins with settings of version %d", s.Version)
-		}
-		s.Attempts = 1
-		return &apiconn.AuditEntry{}, nil
 	})
-	if err := errors.Join(recordErr, settingsErr); prior != nil || err != nil {
-		t.Fatalf("prior %v, error %v", prior, err)
-	}
-	_, _, connectorErr := h.UpdateConnector(t.Context(), tenantB, "a", nil, func(c *apiconn.Connector) (*apiconn.AuditEntry, error) {
-		sealed, err := h.seal(t.Context(), tenantB, "a", "password", 2, "new")
-		c.DisplayName, c.Authentication.Sealed["password"] = "new", sealed
-		delete(c.Authentication.Sealed, apiconn.CertificateMember("T1"))
-		c.Authentication.Certificates = c.Authentication.Certificates[1:]
-		c.Authentication.Certificates[0].Subject = "new"
-		return &apiconn.AuditEntry{}, err
-	})
-	applicationErr := h.UpdateApplication(t.Context(), tenantB, "app", func(a *apiconn.Application) (*apiconn.AuditEntry, error) {
-		a.DisplayName = "new"
-		return &apiconn.AuditEntry{}, nil
-	})
-	_, flowErr := h.UpdateUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", link("postAttributeCollection", "a"))
-	if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(before, state()); diff != "" {
-		t.Errorf("after the twins changed (-before +after):\n%s", diff)
-	}
-	connectorErr = h.DeleteConnector(t.Context(), tenantB, "a", deleting(""))
-	applicationErr = h.DeleteApplication(t.Context(), tenantB, "app", func(apiconn.Application) (apiconn.AuditEntry, error) { return entry(""), nil })
-	flowErr = h.DeleteUserFlow(t.Context(), tenantB, apiconn.B2X, "flow", func(apiconn.UserFlow) (apiconn.AuditEntry, error) { return entry(""), nil })
-	if n, err := h.PruneJourneys(t.Context(), start); n != 1 || err != nil { // the twin's has expired
-		t.Errorf("%d journeys expired, error %v", n, err)
-	}
-	if err := errors.Join(connectorErr, applicationErr, flowErr); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(before, state()); diff != "" {
-		t.Errorf("after the twins were deleted (-before +after):\n%s", diff)
-	}
 }

@@ -11,9 +11,11 @@ import (
 
 // Journey returns the record of a journey's step that has not expired at now; nil if there is none.
 func (s *Store) Journey(ctx context.Context, tenant, key string, now time.Time) (*apiconn.Journey, error) {
-	j, err := findJourney(ctx, s.read, tenant, key)
+	j, err := lookup(ctx, s, tenant, "read a journey", func(ctx context.Context, db *statements) (*apiconn.Journey, error) {
+		return findJourney(ctx, db, tenant, key)
+	})
 	if err != nil {
-		return nil, s.fail("read a journey", err)
+		return nil, err
 	}
 	if j == nil || !j.ExpiresAt.After(now) {
 		return nil, nil

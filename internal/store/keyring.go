@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
@@ -18,22 +16,21 @@ type KeyRing struct {
 
 // KeyRing returns the key ring; false if none was ever written.
 func (s *Store) KeyRing(ctx context.Context) (KeyRing, bool, error) {
-	var k KeyRing
-	err := s.read.queryRow(ctx, "SELECT version, primary_key, wrapped FROM key_ring WHERE id = 1").Scan(&k.Version, &k.Primary, &k.Wrapped)
-	if errors.Is(err, sql.ErrNoRows) {
-		return KeyRing{}, false, nil
+	found, err := lookup(ctx, s, everyTenant, "read the key ring", func(ctx context.Context, db *statements) ([]KeyRing, error) {
+		rows, err := db.query(ctx, "SELECT version, primary_key, wrapped FROM key_ring WHERE id = 1")
+		return collect(rows, err, func(row scanner) (k KeyRing, err error) { return k, row.Scan(&k.Version, &k.Primary, &k.Wrapped) })
+	})
+	if err != nil || len(found) == 0 {
+		return KeyRing{}, false, err
 	}
-	if err != nil {
-		return KeyRing{}, false, s.fail("read the key ring", err)
-	}
-	return k, true, nil
+	return found[0], true, nil
 }
 
 // ReplaceKeyRing writes next in the place of the ring whose version is oldVersion (0: there is none yet); its version
 // becomes oldVersion + 1, whatever next says. retired are the keys that next has no more. Conflict if the ring has
 // another version or a retired key still seals a value: such a value could never be opened again.
 func (s *Store) ReplaceKeyRing(ctx context.Context, oldVersion int64, next KeyRing, retired []uint32) error {
-	return s.write(ctx, "replace the key ring", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, everyTenant, "replace the key ring", func(ctx context.Context, db *statements) error {
 		var changed int64
 		var err error
 		if oldVersion == 0 {

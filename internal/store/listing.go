@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,16 +16,13 @@ const listingTime = 3 * time.Second
 // listings runs what a client's $filter, $orderby and $search shape. It has connections of its own, so that slow
 // listings delay only listings, and one tenant can hold half of them at the most.
 type listings struct {
-	pool   *sql.DB
-	db     *statements
+	pool   *pool
 	within time.Duration
 	share  *shares
 }
 
-func newListings(pool *sql.DB, connections int) *listings {
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
-	return &listings{pool: pool, db: newStatements(pool), within: listingTime, share: newShares(max(1, connections/2))}
+func newListings(pool *pool, connections int) *listings {
+	return &listings{pool: pool, within: listingTime, share: newShares(max(1, connections/2))}
 }
 
 // run calls read, which must read all rows before it returns, when the tenant's turn has come. Throttled if that does not
@@ -39,7 +35,7 @@ func (l *listings) run(ctx context.Context, tenant string, read func(ctx context
 	defer cancel()
 	done, err := l.share.take(limited, tenant)
 	if err == nil {
-		err = read(limited, l.db)
+		err = l.pool.run(limited, tenant, read)
 		done()
 	}
 	if err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) {

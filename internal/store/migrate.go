@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -20,9 +21,39 @@ var migrations embed.FS
 // migrationAttempts bounds how often a migration starts again after another process migrated the same new file first.
 const migrationAttempts = 5
 
+// SchemaMode says what opening a database does about its schema.
+type SchemaMode uint8
+
+// The ways to treat a schema that is older than the program.
+const (
+	SchemaMigrate SchemaMode = iota // bring it up to date
+	SchemaCheck                     // refuse to open the database
+)
+
+// ErrOldSchema means that a database must be migrated first.
+var ErrOldSchema = errors.New("the schema of the database is older than this program; run `patchbay migrate` first")
+
+// prepareSchema checks what database this is and brings its schema up to date.
+func prepareSchema(ctx context.Context, d dialect, o Options) (err error) {
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	db, err := d.open(o.Database, useMigrate)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(d.connections[useMigrate])
+	if err := d.check(ctx, db); err != nil {
+		return err
+	}
+	return migrate(ctx, d, db, o.Schema, log)
+}
+
 // migrate brings the schema up to date. A schema newer than this program is left alone: migrations expand before they
 // contract, so that the next version's schema serves this version too.
-func migrate(ctx context.Context, d dialect, db *sql.DB, log *slog.Logger) error {
+func migrate(ctx context.Context, d dialect, db *sql.DB, mode SchemaMode, log *slog.Logger) error {
 	files, err := fs.Sub(migrations, path.Join("migrations", d.name))
 	if err != nil {
 		return fmt.Errorf("find the migrations: %w", err)
@@ -39,6 +70,9 @@ func migrate(ctx context.Context, d dialect, db *sql.DB, log *slog.Logger) error
 		if err == nil && present.Int64 >= newest {
 			return nil
 		}
+		if mode == SchemaCheck {
+			return ErrOldSchema
+		}
 		if failure = applyMigrations(ctx, d, db, files, log); failure == nil {
 			return nil
 		}
@@ -50,7 +84,11 @@ func migrate(ctx context.Context, d dialect, db *sql.DB, log *slog.Logger) error
 }
 
 func applyMigrations(ctx context.Context, d dialect, db *sql.DB, files fs.FS, log *slog.Logger) error {
-	provider, err := goose.NewProvider(d.migrations, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
+	options, err := d.goose()
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(d.migrations, db, files, append(options, goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))...)
 	if err != nil {
 		return err
 	}

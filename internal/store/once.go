@@ -46,12 +46,13 @@ func findOnce(ctx context.Context, db *statements, once *Once, tenant string, no
 	return &prior, nil
 }
 
-// insertOnce also deletes what has expired, so that the table stays as small as the traffic of one period.
+// insertOnce writes the record, in the place of one that has expired if there is any.
 func insertOnce(ctx context.Context, db *statements, once *Once, tenant, resultID string, now time.Time) error {
 	if once == nil {
 		return nil
 	}
-	if _, err := db.exec(ctx, "DELETE FROM idempotency_records WHERE expires_at <= $1", now.UnixMicro()); err != nil {
+	if _, err := db.exec(ctx, "DELETE FROM idempotency_records WHERE tenant_id = $1 AND app_id = $2 AND idempotency_key = $3 AND expires_at <= $4",
+		tenant, once.AppID, once.Key, now.UnixMicro()); err != nil {
 		return err
 	}
 	_, err := db.exec(ctx, "INSERT INTO idempotency_records (tenant_id, app_id, idempotency_key, operation, mac, result_id, "+
@@ -60,13 +61,11 @@ func insertOnce(ctx context.Context, db *statements, once *Once, tenant, resultI
 	return err
 }
 
-// PruneOnce deletes the records that expired by then and returns how many. Every new record does the same in passing.
-func (s *Store) PruneOnce(ctx context.Context, before time.Time) (deleted int64, err error) {
-	err = s.write(ctx, "delete expired idempotency records", func(ctx context.Context, db *statements) (err error) {
-		deleted, err = db.exec(ctx, "DELETE FROM idempotency_records WHERE expires_at <= $1", before.UnixMicro())
-		return err
-	})
-	return deleted, err
+// PruneOnce deletes all tenants' records that have expired at now and returns how many. It works in small transactions:
+// after an error, what is deleted stays deleted.
+func (s *Store) PruneOnce(ctx context.Context, now time.Time) (int64, error) {
+	return s.prune(ctx, "delete expired idempotency records", "DELETE FROM idempotency_records WHERE (tenant_id, app_id, idempotency_key) IN "+
+		"(SELECT tenant_id, app_id, idempotency_key FROM idempotency_records WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)", now)
 }
 
 // unique names a taken key as a Conflict; other errors stay.

@@ -14,7 +14,7 @@ const pruneBatch = 200
 func (s *Store) prune(ctx context.Context, doing, text string, before time.Time) (deleted int64, err error) {
 	for {
 		var n int64
-		err := s.write(ctx, doing, func(ctx context.Context, db *statements) (err error) {
+		err := s.write(ctx, everyTenant, doing, func(ctx context.Context, db *statements) (err error) {
 			n, err = db.exec(ctx, text, before.UnixMicro(), pruneBatch)
 			return err
 		})

@@ -43,10 +43,11 @@ func putSealed(ctx context.Context, db *statements, rows []SealedRow) error {
 	return nil
 }
 
-// requirePrimary returns ErrStaleKeyRing unless all rows are sealed under the ring's primary key.
+// requirePrimary returns ErrStaleKeyRing unless all rows are sealed under the ring's primary key, which it keeps from being
+// changed until the end of the transaction: otherwise whoever retires a key could overlook a row that is just being written.
 func requirePrimary(ctx context.Context, db *statements, rows []SealedRow) error {
 	var primary uint32
-	err := db.queryRow(ctx, "SELECT primary_key FROM key_ring WHERE id = 1").Scan(&primary)
+	err := db.queryRow(ctx, "SELECT primary_key FROM key_ring WHERE id = 1"+db.dialect.share).Scan(&primary)
 	if errors.Is(err, sql.ErrNoRows) {
 		return errors.New("there is no key ring to seal under")
 	}
@@ -85,11 +86,12 @@ func (s *Store) SealedUnderOtherKeys(ctx context.Context, primary uint32, after 
 	if after == nil {
 		after = &SealedRow{} // no row is before ('', '', ''), and no owner has an empty id
 	}
-	rows, err := s.read.query(ctx, "SELECT "+sealedColumns+" FROM secrets WHERE key_id <> $1 "+
-		"AND (tenant_id, owner_id, member) > ($2, $3, $4) ORDER BY tenant_id, owner_id, member LIMIT $5",
-		int64(primary), after.TenantID, after.OwnerID, after.Member, limit)
-	found, err := collect(rows, err, scanSealed)
-	return found, s.fail("list sealed values", err)
+	return lookup(ctx, s, everyTenant, "list sealed values", func(ctx context.Context, db *statements) ([]SealedRow, error) {
+		rows, err := db.query(ctx, "SELECT "+sealedColumns+" FROM secrets WHERE key_id <> $1 "+
+			"AND (tenant_id, owner_id, member) > ($2, $3, $4) ORDER BY tenant_id, owner_id, member LIMIT $5",
+			int64(primary), after.TenantID, after.OwnerID, after.Member, limit)
+		return collect(rows, err, scanSealed)
+	})
 }
 
 // ResealedRow is a sealed value under a new key, and the key it was sealed under before.
@@ -98,17 +100,35 @@ type ResealedRow struct {
 	OldKeyID  uint32 // the key of the row it was made from
 }
 
-// Reseal replaces ciphertexts by ones under the primary key, in one transaction, and returns how many it replaced. A row
-// that was written or deleted since it was read stays as it is. ErrStaleKeyRing if the primary key has moved on.
+// Reseal replaces ciphertexts by ones under the primary key and returns how many it replaced. Those of one tenant that follow
+// one another go into one transaction; after an error, what is replaced stays replaced. A row that was written or deleted
+// since it was read stays as it is. ErrStaleKeyRing if the primary key has moved on.
 func (s *Store) Reseal(ctx context.Context, rows []ResealedRow) (replaced int64, err error) {
-	if len(rows) == 0 {
-		return 0, nil
+	for len(rows) > 0 {
+		tenant, n := rows[0].TenantID, 1
+		for n < len(rows) && rows[n].TenantID == tenant {
+			n++
+		}
+		done, err := s.reseal(ctx, tenant, rows[:n])
+		replaced += done
+		if err != nil {
+			return replaced, err
+		}
+		rows = rows[n:]
 	}
+	return replaced, nil
+}
+
+// reseal works in the lane of the rows' tenant, where nobody else writes meanwhile.
+func (s *Store) reseal(ctx context.Context, tenant string, rows []ResealedRow) (replaced int64, err error) {
 	fresh := make([]SealedRow, 0, len(rows))
 	for _, r := range rows {
 		fresh = append(fresh, r.SealedRow)
 	}
-	err = s.write(ctx, "seal values again", func(ctx context.Context, db *statements) error {
+	if tenant == "" {
+		tenant = everyTenant
+	}
+	err = s.write(ctx, tenant, "seal values again", func(ctx context.Context, db *statements) error {
 		if err := requirePrimary(ctx, db, fresh); err != nil {
 			return err
 		}
@@ -173,7 +193,7 @@ func (s *Store) AllSealed(ctx context.Context) iter.Seq2[SealedRow, error] {
 // sealedConnectors returns the connectors of all tenants behind (tenant, id), with their sealed members.
 func (s *Store) sealedConnectors(ctx context.Context, tenant, id string) ([]apiconn.Connector, error) {
 	var page []apiconn.Connector
-	err := s.snapshot(ctx, func(db *statements) (err error) {
+	err := s.snapshot(ctx, everyTenant, func(ctx context.Context, db *statements) (err error) {
 		if page, err = readConnectors(db.query(ctx, "SELECT "+connectorRowColumns+" FROM (SELECT "+connectorColumns+
 			" FROM connectors WHERE (tenant_id, id) > ($1, $2) ORDER BY tenant_id, id LIMIT $3)"+connectorRowJoin+
 			" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint", tenant, id, verifyPage)); err != nil {

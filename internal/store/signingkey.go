@@ -11,7 +11,7 @@ import (
 // SigningKeys returns all keys of the local authority with their sealed private halves, oldest first.
 func (s *Store) SigningKeys(ctx context.Context) ([]apiconn.SigningKey, error) {
 	var keys []apiconn.SigningKey
-	err := s.snapshot(ctx, func(db *statements) (err error) {
+	err := s.snapshot(ctx, everyTenant, func(ctx context.Context, db *statements) (err error) {
 		keys, err = readSigningKeys(ctx, db)
 		return err
 	})
@@ -26,7 +26,7 @@ func (s *Store) AddSigningKey(ctx context.Context, k apiconn.SigningKey) error {
 	}
 	retire := sql.NullInt64{Int64: k.RetireAt.UnixMicro(), Valid: !k.RetireAt.IsZero()}
 	private := SealedRow{OwnerID: apiconn.SigningKeyOwner, Member: apiconn.SigningKeyMember(k.ID), Sealed: k.Private}
-	return s.write(ctx, "add a signing key", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, everyTenant, "add a signing key", func(ctx context.Context, db *statements) error {
 		_, err := db.exec(ctx, "INSERT INTO signing_keys (id, public_jwk, certificate, sealed_version, created_at, retire_at) "+
 			"VALUES ($1, $2, $3, $4, $5, $6)", k.ID, blob(k.PublicJWK), blob(k.Certificate), k.Private.Version, k.CreatedAt.UnixMicro(), retire)
 		if err != nil {
@@ -38,7 +38,7 @@ func (s *Store) AddSigningKey(ctx context.Context, k apiconn.SigningKey) error {
 
 // RetireSigningKey sets the time from which tokens signed with a key are refused. NotFound if there is no such key.
 func (s *Store) RetireSigningKey(ctx context.Context, id string, at time.Time) error {
-	return s.write(ctx, "retire a signing key", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, everyTenant, "retire a signing key", func(ctx context.Context, db *statements) error {
 		changed, err := db.exec(ctx, "UPDATE signing_keys SET retire_at = $2 WHERE id = $1", id, at.UnixMicro())
 		if err == nil && changed == 0 {
 			err = apiconn.Errorf(apiconn.NotFound, "The signing key '%s' does not exist.", id)
@@ -49,7 +49,7 @@ func (s *Store) RetireSigningKey(ctx context.Context, id string, at time.Time) e
 
 // DeleteSigningKeys deletes the keys retired before a time, with their private halves, and returns how many.
 func (s *Store) DeleteSigningKeys(ctx context.Context, retiredBefore time.Time) (deleted int64, err error) {
-	err = s.write(ctx, "delete retired signing keys", func(ctx context.Context, db *statements) error {
+	err = s.write(ctx, everyTenant, "delete retired signing keys", func(ctx context.Context, db *statements) error {
 		rows, err := db.query(ctx, "DELETE FROM signing_keys WHERE retire_at < $1 RETURNING id", retiredBefore.UnixMicro())
 		ids, err := collect(rows, err, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
 		if err != nil {

@@ -5,18 +5,18 @@ import (
 	"database/sql"
 )
 
-// snapshot runs fn on one unchanging state of the database, without waiting for writers.
-func (s *Store) snapshot(ctx context.Context, fn func(*statements) error) error {
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+// preparedSnapshot is snapshot with the statements that are prepared here.
+func (p *pool) preparedSnapshot(ctx context.Context, read func(context.Context, *statements) error) error {
+	tx, err := p.db.BeginTx(ctx, &p.dialect.snapshot)
 	if err != nil {
 		return err
 	}
-	on := &snapshotPreparer{tx: tx, read: s.read}
-	err = fn(newStatements(on))
+	on := &snapshotPreparer{Tx: tx, read: p.kept}
+	err = read(ctx, newStatements(p.dialect, on))
 	if end := tx.Rollback(); err == nil {
 		err = end // it only ends the reading
 	}
-	s.read.keep(ctx, on.missed)
+	p.kept.keep(ctx, on.missed)
 	return err
 }
 
@@ -24,19 +24,15 @@ func (s *Store) snapshot(ctx context.Context, fn func(*statements) error) error 
 // than running. What is new is prepared for the next time once the transaction is over. Within it that could wait for
 // ever, since it needs a connection and every one may be in a transaction that does the same.
 type snapshotPreparer struct {
-	tx     *sql.Tx
+	*sql.Tx
 	read   *statements
 	missed []string
 }
 
 func (p *snapshotPreparer) PrepareContext(ctx context.Context, text string) (*sql.Stmt, error) {
 	if stmt := p.read.known(text); stmt != nil {
-		return p.tx.StmtContext(ctx, stmt), nil
+		return p.StmtContext(ctx, stmt), nil
 	}
 	p.missed = append(p.missed, text)
-	return p.tx.PrepareContext(ctx, text)
-}
-
-func (p *snapshotPreparer) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	return p.tx.QueryContext(ctx, text, args...)
+	return p.Tx.PrepareContext(ctx, text)
 }

@@ -8,22 +8,26 @@ import (
 	"sync"
 )
 
-// preparer is what statements are prepared on: a pool, one connection, or a transaction.
-type preparer interface {
+// connection is what statements run on: a pool, one connection, or a transaction.
+type connection interface {
 	PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
+	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
 }
 
-// statements runs SQL texts, each prepared at its first use and kept. Only constant texts may be given to the methods
-// that prepare; a text made for one request goes to queryOnce, or the kept ones would grow without end.
+// statements runs SQL texts. Unless the driver does so by itself, each is prepared at its first use and kept. Only constant
+// texts may be given to the methods that prepare; a text made for one request goes to queryOnce, or the kept ones would grow
+// without end.
 type statements struct {
-	on   preparer
-	mu   sync.RWMutex
-	kept map[string]*sql.Stmt
+	dialect dialect
+	on      connection
+	mu      sync.RWMutex
+	kept    map[string]*sql.Stmt
 }
 
-func newStatements(on preparer) *statements {
-	return &statements{on: on, kept: make(map[string]*sql.Stmt)}
+func newStatements(d dialect, on connection) *statements {
+	return &statements{dialect: d, on: on, kept: make(map[string]*sql.Stmt)}
 }
 
 // known returns what was prepared of a text; nil if it was not.
@@ -73,19 +77,29 @@ func (s *statements) close() error {
 
 // exec runs a constant text and returns the number of rows it changed.
 func (s *statements) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	stmt, err := s.prepare(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(ctx, args...)
+	result, err := s.run(ctx, text, args)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
 
+func (s *statements) run(ctx context.Context, text string, args []any) (sql.Result, error) {
+	if !s.dialect.prepared {
+		return s.on.ExecContext(ctx, text, args...)
+	}
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
 // query runs a constant text.
 func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if !s.dialect.prepared {
+		return s.on.QueryContext(ctx, text, args...)
+	}
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
 		return nil, err
@@ -113,6 +127,9 @@ func (r row) Scan(into ...any) error {
 
 // queryRow runs a constant text; Scan of the result returns sql.ErrNoRows if there is no row.
 func (s *statements) queryRow(ctx context.Context, text string, args ...any) row {
+	if !s.dialect.prepared {
+		return row{row: s.on.QueryRowContext(ctx, text, args...)}
+	}
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
 		return row{err: err}
@@ -142,6 +159,19 @@ func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) (_
 		all = append(all, item)
 	}
 	return all, rows.Err()
+}
+
+// one reads the only row there can be of what has the id. NotFound if there is none.
+func one[T any](id string, rows *sql.Rows, err error, scan func(scanner) (T, error)) (T, error) {
+	found, err := collect(rows, err, scan)
+	if err == nil && len(found) == 0 {
+		err = notFound(id)
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
 }
 
 // blob is a parameter for a column that is NOT NULL: database/sql makes NULL of a nil slice.

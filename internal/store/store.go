@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
@@ -16,73 +13,58 @@ import (
 
 // Options says where the database is.
 type Options struct {
-	Path string           // the SQLite file; made with mode 0600 if absent, in a directory that exists
-	Log  *slog.Logger     // nil: no log
-	Now  func() time.Time // nil: the system's clock
+	// Database is a SQLite file, made with mode 0600 if it is absent, in a directory that exists, or a PostgreSQL URL: see
+	// IsPostgres.
+	Database string
+	Log      *slog.Logger     // nil: no log
+	Now      func() time.Time // nil: the system's clock
+	// Schema says what to do about a schema that is older than the program; by default it is brought up to date.
+	Schema SchemaMode
 }
 
 // Store is an open database. Safe for concurrent use.
 type Store struct {
 	dialect dialect
 	now     func() time.Time // UTC, whole microseconds
-	read    *statements
-	readers *sql.DB // what everything depends on, found by key; never what a client's filter shapes
+	read    *pool            // what everything depends on, found by key; never what a client's filter shapes
 	lists   *listings
 	writers *sql.DB
-	writer  *writer
+	lanes   []*writer
 }
 
-// Open opens the database, making the file and bringing its schema up to date as needed. Several processes may have the
-// same file open.
+// Open opens the database, making a file and bringing the schema up to date as needed. Several processes may have the
+// same database open, on several machines if it is PostgreSQL.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	path, err := filepath.Abs(o.Path)
-	if err != nil {
-		return nil, fmt.Errorf("find the database file %q: %w", o.Path, err)
-	}
-	// SQLite would make the file by the umask; its journal files take over the mode of the database.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the database file: %w", err)
-	}
-	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("open the database file: %w", err)
-	}
-	return open(ctx, sqliteDialect, path, o)
+	return open(ctx, dialectOf(o.Database), o)
 }
 
-func open(ctx context.Context, d dialect, path string, o Options) (_ *Store, err error) {
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+func open(ctx context.Context, d dialect, o Options) (_ *Store, err error) {
 	s := &Store{dialect: d, now: clock(o.Now)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.writers, err = sql.Open(d.driver, d.source(path, false)); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	s.writers.SetMaxOpenConns(1)
-	if err = migrate(ctx, d, s.writers, log); err != nil {
+	if err = prepareSchema(ctx, d, o); err != nil {
 		return nil, err
 	}
-	if s.readers, err = sql.Open(d.driver, d.source(path, true)); err != nil {
+	if s.writers, err = d.open(o.Database, useWrite); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	// A reader works on the processor only, so connections beyond a few per core would just hold memory.
-	cores := runtime.GOMAXPROCS(0)
-	s.readers.SetMaxOpenConns(max(2, cores))
-	s.readers.SetMaxIdleConns(max(2, cores))
-	s.read = newStatements(s.readers)
-	pool, err := sql.Open(d.driver, d.source(path, true))
+	s.writers.SetMaxOpenConns(d.connections[useWrite])
+	s.writers.SetMaxIdleConns(d.connections[useWrite])
+	readers, err := d.open(o.Database, useRead)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s.lists = newListings(pool, max(4, 2*cores))
-	if s.writer, err = startWriter(ctx, d, s.writers); err != nil {
-		return nil, err
+	s.read = newPool(d, readers, d.connections[useRead])
+	lists, err := d.open(o.Database, useList)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.lists = newListings(newPool(d, lists, d.connections[useList]), d.connections[useList])
+	for lane := range d.lanes {
+		s.lanes = append(s.lanes, startWriter(d, s.writers, lane))
 	}
 	if err = s.Ping(ctx); err != nil {
 		return nil, err
@@ -93,15 +75,15 @@ func open(ctx context.Context, d dialect, path string, o Options) (_ *Store, err
 // Close waits for the writes that run, refuses those that wait, and closes the database.
 func (s *Store) Close() error {
 	var errs []error
-	if s.writer != nil {
-		errs = append(errs, s.writer.stop())
+	for _, w := range s.lanes {
+		errs = append(errs, w.stop())
 	}
 	// Readers first: the last connection to close moves the journal into the database.
-	if s.readers != nil {
-		errs = append(errs, s.readers.Close())
+	if s.read != nil {
+		errs = append(errs, s.read.db.Close())
 	}
 	if s.lists != nil {
-		errs = append(errs, s.lists.pool.Close())
+		errs = append(errs, s.lists.pool.db.Close())
 	}
 	if s.writers != nil {
 		errs = append(errs, s.writers.Close())
@@ -111,11 +93,28 @@ func (s *Store) Close() error {
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	if err := s.read.queryRow(ctx, "SELECT 1").Scan(&one); err != nil {
-		return s.fail("ask the database", err)
+	return s.fail("ask the database", s.read.run(ctx, everyTenant, func(ctx context.Context, db *statements) error {
+		var one int
+		return db.queryRow(ctx, "SELECT 1").Scan(&one)
+	}))
+}
+
+// lookup runs a read that sees tenant's rows only (everyTenant: all), with the store's errors. See pool.run.
+func lookup[T any](ctx context.Context, s *Store, tenant, doing string, read func(context.Context, *statements) (T, error)) (found T, err error) {
+	err = s.read.run(ctx, tenant, func(ctx context.Context, db *statements) (err error) {
+		found, err = read(ctx, db)
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, s.fail(doing, err)
 	}
-	return nil
+	return found, nil
+}
+
+// snapshot runs a read of several statements on one unchanging state of the database, without waiting for writers.
+func (s *Store) snapshot(ctx context.Context, tenant string, read func(context.Context, *statements) error) error {
+	return s.read.snapshot(ctx, tenant, read)
 }
 
 // fail wraps a database error for its way out. An error of the domain stays what it is.
@@ -125,6 +124,18 @@ func (s *Store) fail(doing string, err error) error {
 	}
 	if _, ok := errors.AsType[*apiconn.Error](err); ok {
 		return err
+	}
+	if lost, ok := errors.AsType[*lostError](err); ok {
+		if lost.unknown {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+		away := apiconn.Errorf(apiconn.Upstream, "The database cannot be reached at present, and nothing was changed. Send the request again.")
+		away.RetryAfter = time.Second
+		return away.Because(fmt.Errorf("%s: %w", doing, err))
+	}
+	if s.dialect.classify(err) == faultText {
+		return apiconn.Errorf(apiconn.Invalid, "The request has a text with the character U+0000, which cannot be kept. Take it out.").
+			Because(fmt.Errorf("%s: %w", doing, err))
 	}
 	if s.dialect.classify(err) == faultBusy {
 		busy := apiconn.Errorf(apiconn.Throttled, "The database is busy. Send the request again.")

@@ -14,7 +14,7 @@ import (
 
 func TestOpenMakesAPrivateDurableDatabase(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHouse(t, newFile(t))
 	h.createBasic(t, tenantA, "a", "secret")
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(h.path + suffix)
@@ -27,13 +27,13 @@ func TestOpenMakesAPrivateDurableDatabase(t *testing.T) {
 	}
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
 		var got string
-		if err := h.writer.do(t.Context(), func(ctx context.Context, db *statements) error {
+		if err := h.lane(everyTenant).do(t.Context(), everyTenant, func(ctx context.Context, db *statements) error {
 			return db.queryRow(ctx, "PRAGMA "+pragma).Scan(&got)
 		}); err != nil || got != want {
 			t.Errorf("the writer's %s is %q, want %q; error %v", pragma, got, want, err)
 		}
 	}
-	if _, err := h.readers.ExecContext(t.Context(), "DELETE FROM connectors"); err == nil {
+	if _, err := h.read.db.ExecContext(t.Context(), "DELETE FROM connectors"); err == nil {
 		t.Error("a reader's connection writes")
 	}
 }
@@ -42,7 +42,7 @@ func TestOpenPathsThatLookLikeAURL(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a b.db", "a?mode=ro.db", "a%20b#c&d.db", "ä:é.db"} {
 		path := filepath.Join(t.TempDir(), name)
-		s, err := Open(t.Context(), Options{Path: path})
+		s, err := Open(t.Context(), Options{Database: path})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -65,92 +65,93 @@ func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, path := range map[string]string{"a text": text, "a directory": dir, "no directory": filepath.Join(dir, "no", "file")} {
-		if s, err := Open(t.Context(), Options{Path: path}); err == nil {
+		if s, err := Open(t.Context(), Options{Database: path}); err == nil {
 			t.Errorf("%s was opened", name)
 			_ = s.Close()
 		}
 	}
 }
 
-// TestOpenAtOnce has many processes find the same new file.
+// TestOpenAtOnce has many processes find the same new database.
 func TestOpenAtOnce(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "patchbay.db")
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			s, err := Open(t.Context(), Options{Path: path})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if err := s.SetMeta(t.Context(), number(i), ""); err != nil {
-				t.Error(err)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
+	onEachDatabase(t, func(t *testing.T, database string) {
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				s, err := Open(t.Context(), Options{Database: database})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.SetMeta(t.Context(), number(i), ""); err != nil {
+					t.Error(err)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 // TestNewerSchemaIsAccepted: migrations expand before they contract.
 func TestNewerSchemaIsAccepted(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	h.exec(t, 1, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
-	again := openHouse(t, h.path, h.master)
-	if err := again.SetMeta(t.Context(), "a", "b"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestEverythingIsThereAfterReopening(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	h.createBasic(t, tenantA, "a", "the password")
-	if err := h.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again := openHouse(t, h.path, h.master)
-	c, err := again.ConnectorSealed(t.Context(), tenantA, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if secret, err := again.open(t.Context(), c, "password"); err != nil || secret != "the password" {
-		t.Errorf("opened another secret, error %v", err)
-	}
-}
-
-func TestEndedContextReads(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := h.Connectors(ctx, tenantA, apiconn.Query{}); err == nil {
-		t.Error("a listing goes on without its caller")
-	}
-}
-
-func TestNowIsStoredInMicroseconds(t *testing.T) {
-	t.Parallel()
-	east := time.FixedZone("east", 3600)
-	now := time.Date(2026, 1, 2, 3, 4, 5, 678901234, east)
-	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "a"), Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+	onEachEngine(t, func(t *testing.T, h *house) {
+		h.exec(t, 1, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)")
+		again := openHouse(t, h.path, h.master)
+		if err := again.SetMeta(t.Context(), "a", "b"); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := s.CreateTenant(t.Context(), apiconn.Tenant{ID: "a", Name: "b"}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.TenantByIDOrName(t.Context(), "a")
-	if err != nil || got.CreatedAt != time.Date(2026, 1, 2, 2, 4, 5, 678901000, time.UTC) {
-		t.Errorf("created at %v, error %v", got.CreatedAt, err)
-	}
+}
+
+func TestEverythingIsThereAfterReopening(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, h *house) {
+		h.createBasic(t, tenantA, "a", "the password")
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := openHouse(t, h.path, h.master)
+		c, err := again.ConnectorSealed(t.Context(), tenantA, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if secret, err := again.open(t.Context(), c, "password"); err != nil || secret != "the password" {
+			t.Errorf("opened another secret, error %v", err)
+		}
+	})
+}
+
+func TestEndedContextReads(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, h *house) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := h.Connectors(ctx, tenantA, apiconn.Query{}); err == nil {
+			t.Error("a listing goes on without its caller")
+		}
+	})
+}
+
+func TestNowIsStoredInMicroseconds(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, database string) {
+		east := time.FixedZone("east", 3600)
+		now := time.Date(2026, 1, 2, 3, 4, 5, 678901234, east)
+		s, err := Open(t.Context(), Options{Database: database, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := s.CreateTenant(t.Context(), apiconn.Tenant{ID: "a", Name: "b"}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.TenantByIDOrName(t.Context(), "a")
+		if err != nil || got.CreatedAt != time.Date(2026, 1, 2, 2, 4, 5, 678901000, time.UTC) {
+			t.Errorf("created at %v, error %v", got.CreatedAt, err)
+		}
+	})
 }

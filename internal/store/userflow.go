@@ -46,9 +46,11 @@ func (s *Store) UserFlows(ctx context.Context, tenant string, kind apiconn.UserF
 	}
 	text := "SELECT " + userFlowRowColumns + " FROM (" + q.text.String() + ")" + userFlowRowJoin +
 		" ORDER BY " + orderBy(terms, "f.") + ", b.step"
-	found, err := readUserFlows(s.read.queryOnce(ctx, text, q.args...))
+	found, err := lookup(ctx, s, tenant, "list user flows", func(ctx context.Context, db *statements) ([]apiconn.UserFlow, error) {
+		return readUserFlows(db.queryOnce(ctx, text, q.args...))
+	})
 	if err != nil {
-		return apiconn.Page[apiconn.UserFlow]{}, s.fail("list user flows", err)
+		return apiconn.Page[apiconn.UserFlow]{}, err
 	}
 	return page(found, limit, ask.Order, userFlowPosition), nil
 }
@@ -67,17 +69,15 @@ func (s *Store) CountUserFlows(ctx context.Context, tenant string, kind apiconn.
 
 // UserFlow returns a user flow with its connectors' ids. NotFound if the tenant has no such flow of that kind.
 func (s *Store) UserFlow(ctx context.Context, tenant string, kind apiconn.UserFlowKind, id string) (apiconn.UserFlow, error) {
-	f, err := readUserFlow(ctx, s.read, tenant, kind, id)
-	if err != nil {
-		return apiconn.UserFlow{}, s.fail("read a user flow", err)
-	}
-	return f, nil
+	return lookup(ctx, s, tenant, "read a user flow", func(ctx context.Context, db *statements) (apiconn.UserFlow, error) {
+		return readUserFlow(ctx, db, tenant, kind, id)
+	})
 }
 
 // UserFlowConnectors returns a user flow and its connectors by step, all of one moment, without sealed members. NotFound
 // if the tenant has no such flow of that kind.
 func (s *Store) UserFlowConnectors(ctx context.Context, tenant string, kind apiconn.UserFlowKind, id string) (f apiconn.UserFlow, bound map[string]apiconn.Connector, err error) {
-	err = s.snapshot(ctx, func(db *statements) (err error) {
+	err = s.snapshot(ctx, tenant, func(ctx context.Context, db *statements) (err error) {
 		if f, err = readUserFlow(ctx, db, tenant, kind, id); err != nil {
 			return err
 		}

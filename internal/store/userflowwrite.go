@@ -15,7 +15,7 @@ import (
 // The store sets Version to 1. Conflict if the id is taken; Invalid if a connector that the flow names does not exist.
 func (s *Store) CreateUserFlow(ctx context.Context, f apiconn.UserFlow, audit apiconn.AuditEntry, once *Once) (prior *Once, err error) {
 	f.Version = 1
-	err = s.write(ctx, "create a user flow", func(ctx context.Context, db *statements) (err error) {
+	err = s.write(ctx, f.TenantID, "create a user flow", func(ctx context.Context, db *statements) (err error) {
 		now := s.now()
 		if prior, err = claimOnce(ctx, db, once, f.TenantID, f.ID, now); prior != nil || err != nil {
 			return err
@@ -46,7 +46,7 @@ func (s *Store) CreateUserFlow(ctx context.Context, f apiconn.UserFlow, audit ap
 func (s *Store) UpdateUserFlow(ctx context.Context, tenant string, kind apiconn.UserFlowKind, id string,
 	apply func(f *apiconn.UserFlow) (*apiconn.AuditEntry, error),
 ) (result apiconn.UserFlow, err error) {
-	err = s.write(ctx, "update a user flow", func(ctx context.Context, db *statements) error {
+	err = s.write(ctx, tenant, "update a user flow", func(ctx context.Context, db *statements) error {
 		stored, err := readUserFlow(ctx, db, tenant, kind, id)
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Store) UpdateUserFlow(ctx context.Context, tenant string, kind apiconn.
 func (s *Store) DeleteUserFlow(ctx context.Context, tenant string, kind apiconn.UserFlowKind, id string,
 	check func(f apiconn.UserFlow) (apiconn.AuditEntry, error),
 ) error {
-	return s.write(ctx, "delete a user flow", func(ctx context.Context, db *statements) error {
+	return s.write(ctx, tenant, "delete a user flow", func(ctx context.Context, db *statements) error {
 		f, err := readUserFlow(ctx, db, tenant, kind, id)
 		if err != nil {
 			return err

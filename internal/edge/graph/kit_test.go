@@ -119,7 +119,7 @@ func build(t testing.TB, s settings) *site {
 // openDatabase makes a database with a key ring of its own.
 func openDatabase(t testing.TB, path string, log *slog.Logger, now func() time.Time) (*store.Store, *seal.Keys) {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Path: path, Log: log, Now: now})
+	db, err := store.Open(t.Context(), store.Options{Database: path, Log: log, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
