@@ -126,8 +126,7 @@ func (s *Store) AuditEntry(ctx context.Context, tenant, id string) (apiconn.Audi
 // PruneAudit deletes all tenants' entries from before a time and returns how many. It works in small transactions: after
 // an error, what is deleted stays deleted.
 func (s *Store) PruneAudit(ctx context.Context, before time.Time) (int64, error) {
-	return s.prune(ctx, "delete old audit entries", "DELETE FROM audit_entries WHERE (tenant_id, at, id) IN "+
-		"(SELECT tenant_id, at, id FROM audit_entries WHERE at < $1 ORDER BY at LIMIT $2)", before)
+	return s.prune(ctx, "delete old audit entries", "audit_entries", "tenant_id, at, id", "at <", before)
 }
 
 func scanAudit(row scanner) (a apiconn.AuditEntry, err error) {

@@ -87,6 +87,15 @@ func (s *Store) credentialStates(ctx context.Context, refs [][2]string, states m
 	})
 }
 
+const (
+	expiringOfAll = "SELECT " + connectorRowColumns + " FROM connectors" + connectorRowJoin +
+		" WHERE (c.tenant_id, c.id) IN (SELECT tenant_id, connector_id FROM certificates WHERE not_after < $1)" +
+		" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint"
+	expiringOfTenant = "SELECT " + connectorRowColumns + " FROM connectors" + connectorRowJoin +
+		" WHERE c.tenant_id = $2 AND c.id IN (SELECT connector_id FROM certificates WHERE tenant_id = $2 AND not_after < $1)" +
+		" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint"
+)
+
 // ExpiringCertificates returns, for each connector with certificates, the one that it uses at now if that ends before
 // then, or, if it has none to use, the most recently uploaded of those that have ended. tenant "" means all tenants.
 // They come by tenant and connector.
@@ -95,10 +104,13 @@ func (s *Store) ExpiringCertificates(ctx context.Context, tenant string, now, be
 	if tenant == "" {
 		scope = everyTenant
 	}
+	// Two texts: one for both would read the certificates of all tenants for each.
+	text, args := expiringOfAll, []any{before.UnixMicro()}
+	if tenant != "" {
+		text, args = expiringOfTenant, append(args, tenant)
+	}
 	found, err := lookup(ctx, s, scope, "find certificates that end", func(ctx context.Context, db *statements) ([]apiconn.Connector, error) {
-		return readConnectors(db.query(ctx, "SELECT "+connectorRowColumns+" FROM connectors"+connectorRowJoin+
-			" WHERE ($1 = '' OR c.tenant_id = $1) AND (c.tenant_id, c.id) IN (SELECT tenant_id, connector_id FROM certificates WHERE not_after < $2)"+
-			" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint", tenant, before.UnixMicro()))
+		return readConnectors(db.query(ctx, text, args...))
 	})
 	if err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ const (
 	useRead        // what everything depends on, found by key
 	useList        // what a client's filter shapes
 	useMigrate     // changes of the schema
+	useCopy        // all rows of a database at once, for as long as it takes
 )
 
 // dialect is all that differs between database engines outside migrations/.
@@ -47,17 +48,25 @@ type dialect struct {
 	check      func(ctx context.Context, db *sql.DB) error // refuses a database that cannot be worked with
 	session    string                                      // sets up a connection that writes; "" for nothing
 	begin      string                                      // starts a transaction that will write
-	// lock takes the lock of a lane (two integers) for the rest of the transaction; "" where begin locks the database.
-	lock string
+	// lock takes the lock of a lane (two integers) for the rest of the transaction, lockShared beside others who do so; "" where
+	// begin locks the database.
+	lock, lockShared string
 	// scope and scopeLocal tell the database whose rows the connection, or the transaction, works on from now on, the second
 	// wall under the WHERE of every statement; "" where there is no such wall.
 	scope, scopeLocal string
-	share             string // ends a SELECT whose row must stay as it is until the end of a transaction
-	lanes             int    // see Store.lane
-	connections       map[use]int
-	prepared          bool // whether statements are prepared and kept here; otherwise the driver does so by itself
-	snapshot          sql.TxOptions
-	patience          time.Duration // how long a group of writes, or a read, may take before its connection counts as lost; 0: for ever
+	// What copying a database needs. See copying.
+	reading     string // starts a transaction that sees one unchanging state
+	hold        string // takes a lane's lock (as lock) until the connection ends; "" where begin locks the database
+	settle      string // after a great many new rows; "" for nothing
+	parameters  int    // of a statement that writes many rows
+	catalog     catalog
+	skip        string // ends a SELECT that leaves out what others are about to change, and holds the rest; "" where there are no others
+	lanes       int    // see Store.lane
+	connections map[use]int
+	prepared    bool // whether statements are prepared and kept here; otherwise the driver does so by itself
+	snapshot    sql.TxOptions
+	patience    time.Duration // how long a group of writes, or a read, may take before its connection counts as lost; 0: for ever
+	pulse       time.Duration // how long the beginning of a transaction may take before its connection counts as lost; 0: for ever
 	// contains is an expression that is true if text column holds the parameter as a substring.
 	contains func(column, parameter string) string
 	classify func(error) fault
@@ -88,6 +97,9 @@ func sqliteDialect() dialect {
 		check:       func(context.Context, *sql.DB) error { return nil },
 		session:     "PRAGMA busy_timeout = 5",
 		begin:       "BEGIN IMMEDIATE",
+		reading:     "BEGIN",
+		catalog:     sqliteCatalog,
+		parameters:  200, // it looks each up among all the others
 		lanes:       1,
 		connections: map[use]int{useWrite: 1, useRead: max(2, cores), useList: max(4, 2*cores), useMigrate: 1},
 		prepared:    true,

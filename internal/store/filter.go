@@ -34,7 +34,7 @@ type query struct {
 	comparisons int
 }
 
-// bind adds a parameter and returns its place in the text. Nothing from outside enters a text in any other way.
+// bind adds a parameter and returns its place in the text. No text from outside enters in any other way.
 func (q *query) bind(value any) string {
 	q.args = append(q.args, value)
 	return "$" + strconv.Itoa(len(q.args))

@@ -142,8 +142,10 @@ func TestSearch(t *testing.T) {
 	})
 }
 
-// texts are few and alike, so that comparisons are often close.
-var texts = rapid.StringOfN(rapid.SampledFrom([]rune("aAb%_'é😀")), 0, 4, -1)
+// texts are few and alike, so that comparisons are often close. A generator is for one test only.
+func texts() *rapid.Generator[string] {
+	return rapid.StringOfN(rapid.SampledFrom([]rune("aAb%_'é😀")), 0, 4, -1)
+}
 
 func conditions(depth int) *rapid.Generator[*apiconn.Condition] {
 	return rapid.Custom(func(t *rapid.T) *apiconn.Condition {
@@ -163,9 +165,9 @@ func conditions(depth int) *rapid.Generator[*apiconn.Condition] {
 			}).Draw(t, "op"),
 		}
 		if c.Op == apiconn.In {
-			c.Values = rapid.SliceOfN(texts, 0, 3).Draw(t, "values")
+			c.Values = rapid.SliceOfN(texts(), 0, 3).Draw(t, "values")
 		} else {
-			c.Values = []string{texts.Draw(t, "value")}
+			c.Values = []string{texts().Draw(t, "value")}
 		}
 		return c
 	})
@@ -200,7 +202,7 @@ func TestListingsMeanWhatTheySay(t *testing.T) {
 		var all []apiconn.Connector
 		for i := range 60 {
 			c := apiconn.Connector{
-				TenantID: tenantA, ID: number(i), DisplayName: texts.Example(i), TargetURL: texts.Example(i + 1000),
+				TenantID: tenantA, ID: number(i), DisplayName: texts().Example(i), TargetURL: texts().Example(i + 1000),
 			}
 			h.create(t, c)
 			all = append(all, c)

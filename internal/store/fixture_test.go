@@ -29,8 +29,20 @@ const (
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
-// engines make a new, empty database of each kind that the store works on, and return its data source.
-var engines = map[string]func(testing.TB) string{"sqlite": newFile, "postgres": pgtest.New}
+// engines make a new database of each kind that the store works on, without anything in it or with the schema only, and
+// return its data source.
+var engines = map[string]struct{ empty, migrated func(testing.TB) string }{
+	"sqlite":   {newFile, newFile},
+	"postgres": {pgtest.New, migrated.New},
+}
+
+var migrated = pgtest.NewTemplate(func(database string) error {
+	s, err := Open(context.Background(), Options{Database: database})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+})
 
 // newFile is for the cases that are about SQLite's file and settings themselves. All others run on every engine.
 func newFile(t testing.TB) string {
@@ -42,10 +54,10 @@ func newFile(t testing.TB) string {
 func onEachDatabase(t *testing.T, run func(t *testing.T, database string)) {
 	t.Helper()
 	t.Parallel()
-	for name, make := range engines {
+	for name, engine := range engines {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, make(t))
+			run(t, engine.empty(t))
 		})
 	}
 }
@@ -53,7 +65,13 @@ func onEachDatabase(t *testing.T, run func(t *testing.T, database string)) {
 // onEachEngine runs a case in a new house on each engine.
 func onEachEngine(t *testing.T, run func(t *testing.T, h *house)) {
 	t.Helper()
-	onEachDatabase(t, func(t *testing.T, database string) { run(t, newHouse(t, database)) })
+	t.Parallel()
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, newHouse(t, engine.migrated(t)))
+		})
+	}
 }
 
 // newHouse makes a house of an empty database.
@@ -64,18 +82,29 @@ func newHouse(t testing.TB, database string) *house {
 		t.Fatal(err)
 	}
 	h := openHouse(t, database, master)
+	h.makeRing(t)
+	return h
+}
+
+// makeRing writes the first key ring.
+func (h *house) makeRing(t testing.TB) {
+	t.Helper()
 	ring, err := seal.NewRing()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.replaceRing(t, 0, ring, nil)
-	return h
 }
 
 // openHouse opens a database as another process would.
 func openHouse(t testing.TB, path string, master seal.MasterKey) *house {
 	t.Helper()
-	s, err := Open(t.Context(), Options{Database: path})
+	return openHouseAs(t, dialectOf(path), path, master)
+}
+
+func openHouseAs(t testing.TB, d dialect, path string, master seal.MasterKey) *house {
+	t.Helper()
+	s, err := open(t.Context(), d, Options{Database: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -141,8 +141,10 @@ func (w *writer) group(first *job) []*job {
 		}
 		return nil
 	})
-	if len(ran) == 0 { // the transaction did not even begin
-		ran = append(ran, first)
+	if len(ran) == 0 { // the transaction did not even begin; who waits behind first would only wait as long for the same answer
+		for j := first; j != nil; j = w.waiting(len(ran)) {
+			ran = append(ran, j)
+		}
 	}
 	if err != nil {
 		for _, j := range ran {
@@ -192,6 +194,9 @@ func (w *writer) transaction(body func(context.Context) error) error {
 
 // lost names an error that means a lost connection as such. Within COMMIT the outcome is unknown then.
 func (w *writer) lost(ctx context.Context, err error, committing bool) error {
+	if _, known := errors.AsType[*lostError](err); known {
+		return err
+	}
 	if ctx.Err() != nil || w.dialect.classify(err) == faultDown {
 		return &lostError{unknown: committing, cause: err}
 	}
@@ -213,7 +218,7 @@ func (w *writer) begin(ctx context.Context) error {
 			return nil
 		}
 		w.disconnect()
-		if fresh || ctx.Err() != nil || w.dialect.classify(err) != faultDown {
+		if _, lost := errors.AsType[*lostError](w.lost(ctx, err, false)); fresh || ctx.Err() != nil || !lost {
 			return err
 		}
 	}
@@ -223,7 +228,7 @@ func (w *writer) begin(ctx context.Context) error {
 func (w *writer) beginOn(ctx context.Context) error {
 	deadline := time.Now().Add(w.patience)
 	for {
-		_, err := w.stmts.exec(ctx, w.dialect.begin)
+		err := w.beat(ctx)
 		if err == nil && w.dialect.lock != "" {
 			_, err = w.stmts.exec(ctx, w.dialect.lock, int32(laneClass), int32(w.lane)) //nolint:gosec // a lane is a small number
 			return err
@@ -232,6 +237,22 @@ func (w *writer) beginOn(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// beat sends the statement that begins a transaction. It waits for nobody where there are locks of lanes, so an answer that does
+// not come soon will not come.
+func (w *writer) beat(ctx context.Context) error {
+	if w.dialect.pulse == 0 {
+		_, err := w.stmts.exec(ctx, w.dialect.begin)
+		return err
+	}
+	soon, cancel := context.WithTimeout(ctx, w.dialect.pulse)
+	defer cancel()
+	_, err := w.stmts.exec(soon, w.dialect.begin)
+	if err != nil && soon.Err() != nil {
+		return &lostError{cause: err}
+	}
+	return err
 }
 
 // disconnect closes the connection, which rolls its transaction back.

@@ -208,6 +208,7 @@ func TestLostTransactionFailsTheWholeGroup(t *testing.T) {
 }
 
 func loseTransaction(t *testing.T, h *house, breakIt string) {
+	t.Helper()
 	raw, writer := h.raw(t), h.lane(everyTenant)
 	write := func(name string, texts ...string) error {
 		return writer.do(t.Context(), everyTenant, func(ctx context.Context, db *statements) error {

@@ -104,8 +104,7 @@ var invocationPositions = map[string]func(apiconn.Invocation) string{
 // PruneInvocations deletes all tenants' receipts from before a time and returns how many. It works in small transactions:
 // after an error, what is deleted stays deleted.
 func (s *Store) PruneInvocations(ctx context.Context, before time.Time) (int64, error) {
-	return s.prune(ctx, "delete old invocations", "DELETE FROM invocations WHERE (tenant_id, at, id) IN "+
-		"(SELECT tenant_id, at, id FROM invocations WHERE at < $1 ORDER BY at LIMIT $2)", before)
+	return s.prune(ctx, "delete old invocations", "invocations", "tenant_id, at, id", "at <", before)
 }
 
 func scanInvocation(row scanner) (i apiconn.Invocation, err error) {

@@ -58,6 +58,5 @@ func claimJourney(ctx context.Context, db *statements, tenant, invocation string
 // PruneJourneys deletes all tenants' records that have expired at now and returns how many. It works in small
 // transactions: after an error, what is deleted stays deleted.
 func (s *Store) PruneJourneys(ctx context.Context, now time.Time) (int64, error) {
-	return s.prune(ctx, "delete expired journeys", "DELETE FROM journeys WHERE (tenant_id, key) IN "+
-		"(SELECT tenant_id, key FROM journeys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)", now)
+	return s.prune(ctx, "delete expired journeys", "journeys", "tenant_id, key", "expires_at <=", now)
 }

@@ -31,6 +31,9 @@ func (s *Store) KeyRing(ctx context.Context) (KeyRing, bool, error) {
 // another version or a retired key still seals a value: such a value could never be opened again.
 func (s *Store) ReplaceKeyRing(ctx context.Context, oldVersion int64, next KeyRing, retired []uint32) error {
 	return s.write(ctx, everyTenant, "replace the key ring", func(ctx context.Context, db *statements) error {
+		if err := holdRing(ctx, db, db.dialect.lock); err != nil {
+			return err
+		}
 		var changed int64
 		var err error
 		if oldVersion == 0 {
@@ -57,4 +60,15 @@ func (s *Store) ReplaceKeyRing(ctx context.Context, oldVersion int64, next KeyRi
 		}
 		return nil
 	})
+}
+
+// holdRing takes the lock of the key ring for the rest of the transaction: shared by whoever writes what it sealed, alone by
+// whoever changes it. Who waits has its turn, which a lock of the row (FOR SHARE) would not give to a change beside writers that
+// never pause.
+func holdRing(ctx context.Context, db *statements, lock string) error {
+	if lock == "" { // begin has locked the database
+		return nil
+	}
+	_, err := db.exec(ctx, lock, int32(laneClass), int32(ringLock))
+	return err
 }

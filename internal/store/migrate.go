@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -30,10 +31,82 @@ const (
 	SchemaCheck                     // refuse to open the database
 )
 
-// ErrOldSchema means that a database must be migrated first.
-var ErrOldSchema = errors.New("the schema of the database is older than this program; run `patchbay migrate` first")
+// presentSchema asks for the number of the newest migration that has run. The table is goose's.
+const presentSchema = "SELECT max(version_id) FROM " + gooseTable + " WHERE is_applied"
 
-// prepareSchema checks what database this is and brings its schema up to date.
+var (
+	// ErrOldSchema means that a database must be migrated first.
+	ErrOldSchema = errors.New("the schema of the database is older than this program; run `patchbay migrate` first")
+	// ErrNewSchema means that a newer program is needed for what all of a database is needed for.
+	ErrNewSchema = errors.New("the schema of the database is newer than this program; use the program that made it, or a newer one")
+)
+
+// Schema is what version a database's schema has, and what this program knows. Versions are the numbers of migrations.
+type Schema struct {
+	Present int64 // 0: there is none
+	Newest  int64 // that this program knows; a database may be ahead of it
+}
+
+// SchemaOf returns the version of a database's schema and changes nothing. A file that is not there has none.
+func SchemaOf(ctx context.Context, database string) (found Schema, err error) {
+	d := dialectOf(database)
+	if found.Newest, err = d.newest(); err != nil {
+		return found, err
+	}
+	if _, err := os.Stat(database); !IsPostgres(database) && errors.Is(err, fs.ErrNotExist) {
+		return found, nil
+	}
+	db, err := d.open(database, useRead)
+	if err != nil {
+		return found, fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tables, has, err := d.catalog.readTables(ctx, db)
+	switch {
+	case err != nil:
+		return found, err
+	case !has && len(tables) > 0:
+		return found, errors.New("this is not a database of Patchbay's")
+	case !has:
+		return found, nil
+	}
+	var present sql.NullInt64
+	err = db.QueryRowContext(ctx, presentSchema).Scan(&present)
+	found.Present = present.Int64
+	return found, err
+}
+
+// Migrate brings a database's schema up to date, making a file that is not there, and returns what it was before and is now.
+// Others may do the same at once, and work with the database meanwhile.
+func Migrate(ctx context.Context, database string, log *slog.Logger) (before, after Schema, err error) {
+	if before, err = SchemaOf(ctx, database); err != nil {
+		return before, before, err
+	}
+	if err := prepareSchema(ctx, dialectOf(database), Options{Database: database, Log: log}); err != nil {
+		return before, before, err
+	}
+	after, err = SchemaOf(ctx, database)
+	return before, after, err
+}
+
+// newest is the version of the schema that this program knows.
+func (d dialect) newest() (int64, error) {
+	files, err := d.files()
+	if err != nil {
+		return 0, err
+	}
+	return newestMigration(files)
+}
+
+func (d dialect) files() (fs.FS, error) {
+	files, err := fs.Sub(migrations, path.Join("migrations", d.name))
+	if err != nil {
+		return nil, fmt.Errorf("find the migrations: %w", err)
+	}
+	return files, nil
+}
+
+// prepareSchema checks what database this is, brings its schema up to date and refuses one that is an unfinished copy.
 func prepareSchema(ctx context.Context, d dialect, o Options) (err error) {
 	log := o.Log
 	if log == nil {
@@ -48,15 +121,23 @@ func prepareSchema(ctx context.Context, d dialect, o Options) (err error) {
 	if err := d.check(ctx, db); err != nil {
 		return err
 	}
-	return migrate(ctx, d, db, o.Schema, log)
+	if err := migrate(ctx, d, db, o.Schema, log); err != nil || o.unfinished {
+		return err
+	}
+	var unfinished bool
+	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM meta WHERE name = $1)", metaUnfinished).Scan(&unfinished)
+	if err == nil && unfinished {
+		err = ErrUnfinishedCopy
+	}
+	return err
 }
 
 // migrate brings the schema up to date. A schema newer than this program is left alone: migrations expand before they
 // contract, so that the next version's schema serves this version too.
 func migrate(ctx context.Context, d dialect, db *sql.DB, mode SchemaMode, log *slog.Logger) error {
-	files, err := fs.Sub(migrations, path.Join("migrations", d.name))
+	files, err := d.files()
 	if err != nil {
-		return fmt.Errorf("find the migrations: %w", err)
+		return err
 	}
 	newest, err := newestMigration(files)
 	if err != nil {
@@ -64,9 +145,9 @@ func migrate(ctx context.Context, d dialect, db *sql.DB, mode SchemaMode, log *s
 	}
 	var failure error
 	for range migrationAttempts {
-		// One query instead of goose's dozen in the usual case, a database that is up to date. The table is goose's.
+		// One query instead of goose's dozen in the usual case, a database that is up to date.
 		var present sql.NullInt64
-		err := db.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version WHERE is_applied").Scan(&present)
+		err := db.QueryRowContext(ctx, presentSchema).Scan(&present)
 		if err == nil && present.Int64 >= newest {
 			return nil
 		}

@@ -64,8 +64,8 @@ func insertOnce(ctx context.Context, db *statements, once *Once, tenant, resultI
 // PruneOnce deletes all tenants' records that have expired at now and returns how many. It works in small transactions:
 // after an error, what is deleted stays deleted.
 func (s *Store) PruneOnce(ctx context.Context, now time.Time) (int64, error) {
-	return s.prune(ctx, "delete expired idempotency records", "DELETE FROM idempotency_records WHERE (tenant_id, app_id, idempotency_key) IN "+
-		"(SELECT tenant_id, app_id, idempotency_key FROM idempotency_records WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)", now)
+	return s.prune(ctx, "delete expired idempotency records", "idempotency_records",
+		"tenant_id, app_id, idempotency_key", "expires_at <=", now)
 }
 
 // unique names a taken key as a Conflict; other errors stay.

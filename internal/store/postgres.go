@@ -36,12 +36,17 @@ const (
 	// answerPatience is how long a group of writes or a read may take in all. Beyond it the connection counts as cut.
 	answerPatience  = 12 * time.Second
 	connectPatience = 3 * time.Second
+	// pulsePatience is how long a connection that was kept from before has to show that it is still one.
+	pulsePatience = time.Second
 
 	oldestPostgres = 150000 // server_version_num
 )
 
-// laneClass is the first of the two numbers of the lanes' advisory locks; the second is the lane.
-const laneClass = 1_885_426_795
+// laneClass is the first of the two numbers of the lanes' advisory locks; the second is the lane, or ringLock.
+const (
+	laneClass = 1_885_426_795
+	ringLock  = 1000
+)
 
 // postgresDialect is PostgreSQL 15 or newer, by pgx.
 //
@@ -60,13 +65,20 @@ func postgresDialect() dialect {
 		check:       checkPostgres,
 		begin:       "BEGIN",
 		lock:        "SELECT pg_advisory_xact_lock($1, $2)",
+		skip:        " FOR UPDATE SKIP LOCKED",
+		lockShared:  "SELECT pg_advisory_xact_lock_shared($1, $2)",
 		scope:       "SELECT set_config('patchbay.tenant', $1, false)",
 		scopeLocal:  "SELECT set_config('patchbay.tenant', $1, true)",
-		share:       " FOR SHARE",
+		reading:     "BEGIN TRANSACTION READ ONLY, ISOLATION LEVEL REPEATABLE READ",
+		hold:        "SELECT pg_advisory_lock($1, $2)",
+		settle:      "ANALYZE",
+		catalog:     postgresCatalog,
+		parameters:  6000,
 		lanes:       postgresLanes + 1,
 		connections: map[use]int{useWrite: postgresLanes + 1, useRead: postgresReaders, useList: postgresLists, useMigrate: 2},
 		snapshot:    sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 		patience:    answerPatience,
+		pulse:       pulsePatience,
 		contains:    func(column, parameter string) string { return "strpos(" + column + ", " + parameter + ") > 0" },
 		classify:    postgresFault,
 	}
@@ -91,6 +103,12 @@ func openPostgres(database string, purpose use) (*sql.DB, error) {
 	if set["application_name"] == "" {
 		set["application_name"] = "patchbay"
 	}
+	// The server too notices a client that is gone without a word.
+	for name, value := range map[string]string{"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"} {
+		if set[name] == "" {
+			set[name] = value
+		}
+	}
 	switch purpose {
 	case useWrite:
 		set["lock_timeout"] = milliseconds(lockPatience)
@@ -102,11 +120,25 @@ func openPostgres(database string, purpose use) (*sql.DB, error) {
 		if purpose == useList { // a cancelled context closes the connection; the server would go on with the statement
 			set["statement_timeout"] = milliseconds(listingTime + time.Second)
 		}
+	case useCopy: // a reader or writer of many rows, and one that waits while it holds others off
+		set["lock_timeout"] = milliseconds(copyPatience)
+		set["statement_timeout"], set["idle_in_transaction_session_timeout"] = "0", "0"
 	case useMigrate:
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(seemsLost))
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return db, nil
+}
+
+// seemsLost tells the pool to look at a connection that it is about to use again, because it has been idle and does not answer. The
+// look fails then and the pool tries another.
+func seemsLost(ctx context.Context, kept stdlib.ShouldPingParams) bool {
+	if kept.IdleDuration < time.Second {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, pulsePatience)
+	defer cancel()
+	return kept.Conn.Ping(ctx) != nil
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -161,11 +193,11 @@ func postgresFault(err error) fault {
 		}
 		return faultOther
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return faultDown // also after connectPatience, which looks like the end of somebody's context
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return faultOther // whoever gave the context knows
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return faultDown
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return faultDown

@@ -46,8 +46,11 @@ func putSealed(ctx context.Context, db *statements, rows []SealedRow) error {
 // requirePrimary returns ErrStaleKeyRing unless all rows are sealed under the ring's primary key, which it keeps from being
 // changed until the end of the transaction: otherwise whoever retires a key could overlook a row that is just being written.
 func requirePrimary(ctx context.Context, db *statements, rows []SealedRow) error {
+	if err := holdRing(ctx, db, db.dialect.lockShared); err != nil {
+		return err
+	}
 	var primary uint32
-	err := db.queryRow(ctx, "SELECT primary_key FROM key_ring WHERE id = 1"+db.dialect.share).Scan(&primary)
+	err := db.queryRow(ctx, "SELECT primary_key FROM key_ring WHERE id = 1").Scan(&primary)
 	if errors.Is(err, sql.ErrNoRows) {
 		return errors.New("there is no key ring to seal under")
 	}
@@ -199,12 +202,30 @@ func (s *Store) sealedConnectors(ctx context.Context, tenant, id string) ([]apic
 			" ORDER BY c.tenant_id, c.id, k.sequence, k.thumbprint", tenant, id, verifyPage)); err != nil {
 			return err
 		}
-		for _, c := range page {
-			if err := fillSealed(ctx, db, c.TenantID, c.ID, c.Authentication.Sealed); err != nil {
-				return err
-			}
-		}
-		return nil
+		return fillPage(ctx, db, page)
 	})
 	return page, s.fail("read sealed values", err)
+}
+
+// fillPage is fillSealed for connectors that follow one another in order, by one statement.
+func fillPage(ctx context.Context, db *statements, page []apiconn.Connector) error {
+	if len(page) == 0 {
+		return nil
+	}
+	members := make(map[[2]string]map[string]apiconn.Sealed, len(page))
+	for _, c := range page {
+		members[[2]string{c.TenantID, c.ID}] = c.Authentication.Sealed
+	}
+	first, last := page[0], page[len(page)-1]
+	rows, err := db.query(ctx, "SELECT "+sealedColumns+" FROM secrets WHERE (tenant_id, owner_id) >= ($1, $2) AND (tenant_id, owner_id) <= ($3, $4)",
+		first.TenantID, first.ID, last.TenantID, last.ID)
+	found, err := collect(rows, err, scanSealed)
+	for _, r := range found {
+		of := members[[2]string{r.TenantID, r.OwnerID}]
+		if sealed, ok := of[r.Member]; ok {
+			r.Sealed.Version = sealed.Version
+			of[r.Member] = r.Sealed
+		}
+	}
+	return err
 }

@@ -285,3 +285,42 @@ func TestResealLosesToChanges(t *testing.T) {
 		}
 	})
 }
+
+// TestRingWaitsForItsWriters: a key is not retired while somebody who has seen that it is the primary one still writes what it
+// sealed. Whoever overlooked that value would make it one that nobody can open any more.
+func TestRingWaitsForItsWriters(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, migrated.New(t)) // SQLite has one writer
+	c := h.basic(t, tenantA, "a", "secret")
+	first, _, err := h.KeyRing(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, replaced, retired := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	wrote, gate := make(chan struct{}), make(chan struct{})
+	go func() {
+		written <- h.write(t.Context(), tenantA, "", func(ctx context.Context, db *statements) error {
+			err := putSealed(ctx, db, []SealedRow{{TenantID: tenantA, OwnerID: "a", Member: "password", Sealed: c.Authentication.Sealed["password"]}})
+			close(wrote)
+			<-gate
+			return err
+		})
+	}()
+	<-wrote
+	go func() {
+		next := KeyRing{Primary: first.Primary + 1, Wrapped: []byte("x")}
+		replaced <- h.ReplaceKeyRing(t.Context(), first.Version, next, nil)
+		retired <- h.ReplaceKeyRing(t.Context(), first.Version+1, next, []uint32{first.Primary})
+	}()
+	raw := h.raw(t)
+	for waiting := 0; waiting == 0 && len(retired) == 0; {
+		if err := raw.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(gate)
+	if err := errors.Join(<-written, <-replaced); err != nil {
+		t.Error(err)
+	}
+	wantKind(t, <-retired, apiconn.Conflict)
+}

@@ -20,6 +20,8 @@ type Options struct {
 	Now      func() time.Time // nil: the system's clock
 	// Schema says what to do about a schema that is older than the program; by default it is brought up to date.
 	Schema SchemaMode
+
+	unfinished bool // open it even if it is an unfinished copy
 }
 
 // Store is an open database. Safe for concurrent use.

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,13 +75,15 @@ func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
 	}
 }
 
-// TestOpenAtOnce has many processes find the same new database.
+// TestOpenAtOnce has many processes find the same new database: one of them migrates it, and the log says so once.
 func TestOpenAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, database string) {
+		var text lockedBuffer
+		log := slog.New(slog.NewTextHandler(&text, nil))
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
-				s, err := Open(t.Context(), Options{Database: database})
+				s, err := Open(t.Context(), Options{Database: database, Log: log})
 				if err != nil {
 					t.Error(err)
 					return
@@ -92,7 +97,33 @@ func TestOpenAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		rows, err := rawOf(t, database).QueryContext(t.Context(), "SELECT version_id FROM goose_db_version WHERE version_id > 0 ORDER BY id")
+		versions, err := collect(rows, err, func(row scanner) (n int64, err error) { return n, row.Scan(&n) })
+		if err != nil || !slices.IsSorted(versions) || len(slices.Compact(versions)) != len(versions) {
+			t.Errorf("the migrations ran in the order %v, error %v", versions, err)
+		}
+		if n := strings.Count(text.String(), "database migrated"); n != len(versions) || n == 0 {
+			t.Errorf("the log tells of %d migrations, and %v ran:\n%s", n, versions, text.String())
+		}
 	})
+}
+
+// lockedBuffer is a buffer that several loggers may write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // TestNewerSchemaIsAccepted: migrations expand before they contract.

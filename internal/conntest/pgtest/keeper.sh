@@ -15,6 +15,8 @@ clean() {
 	cd / && rm -rf "$folder"
 }
 trap clean EXIT
+trap 'exit 1' HUP INT TERM
+trap '' PIPE # there may be nobody any more to tell
 
 # ICU's English order differs from that of code points, as the default of many a machine does.
 "$programs/initdb" -D "$folder/data" -U postgres --pwfile="$folder/password" --auth-local=reject --auth-host=scram-sha-256 \

@@ -63,29 +63,26 @@ func (s *Server) New(t testing.TB) string {
 	if err := s.begin(); err != nil {
 		t.Fatal(err)
 	}
-	name, password := fmt.Sprintf("test_%d", s.databases.Add(1)), rand.Text()
-	s.as(t, s.superURL("postgres"), func(ctx context.Context, super *pgx.Conn) error {
-		for _, text := range []string{
-			"CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "'",
-			"CREATE DATABASE " + name + " OWNER " + name + " TEMPLATE template0 STRATEGY wal_log",
-		} {
-			if _, err := super.Exec(ctx, text); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	t.Cleanup(func() {
-		s.as(t, s.superURL("postgres"), func(ctx context.Context, super *pgx.Conn) error {
-			for _, text := range []string{"DROP DATABASE " + name + " WITH (FORCE)", "DROP ROLE " + name} {
-				if _, err := super.Exec(ctx, text); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-	return s.url(url.UserPassword(name, password), name)
+	owner := s.role(t)
+	t.Cleanup(func() { s.super(t, "DROP ROLE "+owner.Username()) })
+	return s.database(t, owner, "template0")
+}
+
+// role makes a login role and returns its name and password.
+func (s *Server) role(t testing.TB) *url.Userinfo {
+	t.Helper()
+	name, password := fmt.Sprintf("role_%d", s.made.Add(1)), rand.Text()
+	s.super(t, "CREATE ROLE "+name+" LOGIN PASSWORD '"+verifier(password)+"'")
+	return url.UserPassword(name, password)
+}
+
+// database makes a database like another one for the time of a test.
+func (s *Server) database(t testing.TB, owner *url.Userinfo, template string) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.made.Add(1))
+	s.super(t, "CREATE DATABASE "+name+" OWNER "+owner.Username()+" TEMPLATE "+template+" STRATEGY wal_log")
+	t.Cleanup(func() { s.super(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return s.url(owner, name)
 }
 
 // Super is the function Super on this server.
@@ -103,6 +100,15 @@ func (s *Server) Terminate(t testing.TB, database string) int {
 		return super.QueryRow(ctx, text, nameOf(t, database)).Scan(&ended)
 	})
 	return ended
+}
+
+// super has a superuser do something.
+func (s *Server) super(t testing.TB, text string) {
+	t.Helper()
+	s.as(t, s.superURL("postgres"), func(ctx context.Context, super *pgx.Conn) error {
+		_, err := super.Exec(ctx, text)
+		return err
+	})
 }
 
 // as connects to a database, lets do work and disconnects.

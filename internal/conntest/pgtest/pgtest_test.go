@@ -3,9 +3,11 @@ package pgtest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -156,6 +158,27 @@ func TestKilled(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("30 s after its test binary was killed, these are left of the server:%s", left)
 		}
+	}
+}
+
+// TestKilledEarly: the test binary is gone before the server has started.
+func TestKilledEarly(t *testing.T) {
+	t.Parallel()
+	s := &Server{}
+	if err := s.launch(); err != nil {
+		t.Fatal(err)
+	}
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(s.orders, "start "+strconv.Itoa(port)+"\n")
+	if err := errors.Join(err, s.orders.Close(), s.hearing.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.keeper.Wait() // an error if its answer found nobody
+	if _, err := os.Stat(s.folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is left, error %v", err)
 	}
 }
 

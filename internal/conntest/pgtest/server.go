@@ -34,16 +34,17 @@ var keeper string
 // Server is a PostgreSQL of its own, in a temporary folder and on a free port of 127.0.0.1. Its databases sort texts as
 // English does, so that a statement that means the order of code points has to say so.
 type Server struct {
-	mu        sync.Mutex // of what follows, but for databases
-	begun     bool
-	failure   error // why it did not begin
-	folder    string
-	password  string // of the superuser
-	port      int
-	keeper    *exec.Cmd
-	orders    io.WriteCloser // the keeper ends the server and itself when this is closed, also by the end of this process
-	answers   *bufio.Reader
-	databases atomic.Int64 // made so far
+	mu       sync.Mutex // of what follows, but for made
+	begun    bool
+	failure  error // why it did not begin
+	folder   string
+	password string // of the superuser
+	port     int
+	keeper   *exec.Cmd
+	orders   io.WriteCloser // the keeper ends the server and itself when this is closed, also by the end of this process
+	answers  *bufio.Reader  // on hearing
+	hearing  io.Closer
+	made     atomic.Int64 // roles and databases, which are named by it
 }
 
 // Stop kills the server as a loss of power would: nobody is asked, and nothing is written. It can be started again.
@@ -90,6 +91,14 @@ func (s *Server) end() {
 }
 
 func (s *Server) start() error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.listen()
+}
+
+// launch starts the keeper, which waits for orders once it has made the folder ready.
+func (s *Server) launch() error {
 	programs, err := programsAt()
 	if err != nil {
 		return err
@@ -126,30 +135,35 @@ func (s *Server) start() error {
 	if err := s.keeper.Start(); err != nil {
 		return errors.Join(err, os.RemoveAll(s.folder))
 	}
-	s.orders, s.answers = orders, bufio.NewReader(answers)
-	return s.listen()
+	s.orders, s.answers, s.hearing = orders, bufio.NewReader(answers), answers
+	return nil
 }
 
 // listen has the server started on a port that is free.
 func (s *Server) listen() error {
 	for range startAttempts {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freePort()
 		if err != nil {
 			return err
 		}
-		s.port = listener.Addr().(*net.TCPAddr).Port
-		if err := listener.Close(); err != nil {
-			return err
-		}
+		s.port = port
 		answer, err := s.order("start " + strconv.Itoa(s.port))
 		if err != nil {
 			return err
 		}
 		if answer == "started" {
-			return nil
+			return s.hasten()
 		}
 	}
 	return fmt.Errorf("PostgreSQL does not start; its log:\n%s", s.log())
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
 // order has the keeper do something and returns its answer.
@@ -173,9 +187,8 @@ func (s *Server) log() string {
 	return string(text)
 }
 
+// address is where the server listens, once it has started.
 func (s *Server) address() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 }
 

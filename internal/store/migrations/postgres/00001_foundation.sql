@@ -120,7 +120,9 @@ CREATE TABLE meta (
 
 -- The second wall: under every statement's own WHERE, the database shows and takes rows of the tenant only that the store
 -- has set for the connection; '*' stands for work on all tenants. Without a setting there are no rows. FORCE, because the role
--- that owns the tables is the one that works on them.
+-- that owns the tables is the one that works on them. The condition is written so that the planner takes it for true of nearly
+-- every row (0.995), which it is where a statement has its own WHERE: written as an IN, it is taken for true of one in a hundred, and
+-- then whole tables are read and sorted to find the first page of something.
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -129,7 +131,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['applications', 'connectors', 'certificates', 'secrets', 'audit_entries', 'idempotency_records'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
-        EXECUTE format('CREATE POLICY tenant ON %I USING ((SELECT current_setting(''patchbay.tenant'', true)) IN (tenant_id, ''*''))', name);
+        EXECUTE format('CREATE POLICY tenant ON %I USING (CASE (SELECT nullif(current_setting(''patchbay.tenant'', true), '''')) WHEN tenant_id THEN true WHEN ''*'' THEN true END IS NOT NULL)', name);
     END LOOP;
 END
 $$;

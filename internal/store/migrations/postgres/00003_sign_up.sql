@@ -55,7 +55,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['call_settings', 'invocations', 'journeys'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
-        EXECUTE format('CREATE POLICY tenant ON %I USING ((SELECT current_setting(''patchbay.tenant'', true)) IN (tenant_id, ''*''))', name);
+        EXECUTE format('CREATE POLICY tenant ON %I USING (CASE (SELECT nullif(current_setting(''patchbay.tenant'', true), '''')) WHEN tenant_id THEN true WHEN ''*'' THEN true END IS NOT NULL)', name);
     END LOOP;
 END
 $$;
