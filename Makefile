@@ -25,7 +25,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## a static binary: bin/patchbay
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.stamp=$(VERSION)' -o bin/patchbay ./cmd/patchbay
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/patchbay ./cmd/patchbay
 
 .PHONY: docs
 docs: ## write the generated pages of docs/ again

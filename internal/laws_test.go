@@ -177,12 +177,13 @@ func (s *source) strings() func(yield func(string, token.Pos) bool) {
 }
 
 // statuses are the rooms that may mention HTTP statuses, with those they may; nil: all. Edges and app write them, and target,
-// which plays somebody else's endpoint; auth, client, lint, outbound and signup read the answers of others; cmd probes the
+// which plays somebody else's endpoint; auth, client, custody, lint, outbound and signup read the answers of others; cmd probes the
 // health listener.
 var statuses = map[string][]string{
 	"app": nil, "client": nil, "conntest": nil, "lint": nil, "outbound": nil, "signup": nil, "target": nil,
 	"auth":         {"StatusOK", "StatusNotModified"},
 	"cmd/patchbay": {"StatusOK"},
+	"custody":      {"StatusUnauthorized", "StatusForbidden", "StatusTooManyRequests", "StatusBadRequest", "StatusInternalServerError"},
 }
 
 // withoutHTTP are the rooms to which a request or an answer means nothing.

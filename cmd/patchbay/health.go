@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +57,8 @@ func probe(ctx context.Context, address string) error {
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("the service is not ready (it answers %s)", res.Status)
+		said, _ := io.ReadAll(io.LimitReader(res.Body, 200)) // why, in a few words; without them the status has to do
+		return fmt.Errorf("the service is not ready (it answers %s: %s)", res.Status, strings.Join(strings.Fields(string(said)), " "))
 	}
 	return nil
 }

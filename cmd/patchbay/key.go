@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 
 func (c *cli) key() *cobra.Command {
 	return noun("key", "Master key, data keys and token signing keys",
-		c.keyGenerate(), c.keyRotate(), c.keyVerify(), c.keyRewrap(), c.keyRotateSigning())
+		c.keyGenerate(), c.keyWrap(), c.keyUnwrap(), c.keyRotate(), c.keyVerify(), c.keyRewrap(), c.keyRotateSigning())
 }
 
 func (c *cli) keyGenerate() *cobra.Command {
@@ -22,13 +23,73 @@ func (c *cli) keyGenerate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := app.GenerateMasterKey(cfg.MasterKeyFile); err != nil {
+		if err := app.GenerateMasterKey(cmd.Context(), cfg); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "%s holds a new master key. Keep a copy in a safe place: without it no secret can be read.\n", cfg.MasterKeyFile)
+		fmt.Fprintf(c.stdout, "%s holds a new master key%s. Keep a copy in a safe place: without it no secret can be read.\n", cfg.MasterKeyFile, wrappedBy(cfg.MasterKeyKMS))
 		return nil
 	})
-	config.AddFlags(cmd.Flags(), nil, "data_dir", "master_key_file")
+	config.AddFlags(cmd.Flags(), nil, append(keySettings(), "data_dir")...)
+	return cmd
+}
+
+// keySettings are the settings that say where the master key is.
+func keySettings() []string {
+	return []string{"master_key_file", "master_key_kms", "kms.token_file", "kms.namespace", "kms.tls.mode", "kms.tls.ca_file", "kms.allow_http"}
+}
+
+// wrappedBy ends a sentence about a master key.
+func wrappedBy(uri string) string {
+	if uri == "" {
+		return ""
+	}
+	return ", wrapped by " + uri
+}
+
+// flagNewKeyFile and flagNewKMS say where a master key goes.
+const (
+	flagNewKeyFile = "new-master-key-file"
+	flagNewKMS     = "new-master-key-kms"
+)
+
+func (c *cli) keyWrap() *cobra.Command {
+	var path, uri string
+	cmd := c.verb("wrap", "Put the master key under a key management service", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		cfg, err := c.load(cmd, nil)
+		if err != nil {
+			return err
+		}
+		if err := app.WrapMasterKey(cmd.Context(), cfg, path, uri); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "%s holds the master key%s. Set master_key_file and master_key_kms to them and start the service anew, then destroy the old file.\n", path, wrappedBy(uri))
+		return nil
+	})
+	cmd.Long = `Write the master key that the settings name to another file, wrapped by a key of a key management service. It stays the
+same key, so no secret is sealed again and no service has to be stopped. A key that is wrapped already is moved from one service to another.`
+	cmd.Flags().StringVar(&path, flagNewKeyFile, "", "file to write the wrapped master key to")
+	cmd.Flags().StringVar(&uri, flagNewKMS, "", "URI of the key that wraps it")
+	require(cmd, flagNewKeyFile, flagNewKMS)
+	config.AddFlags(cmd.Flags(), nil, append(keySettings(), "data_dir")...)
+	return cmd
+}
+
+func (c *cli) keyUnwrap() *cobra.Command {
+	var path string
+	cmd := c.verb("unwrap", "Take the master key out of a key management service, into a file", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		cfg, err := c.load(cmd, nil)
+		if err != nil {
+			return err
+		}
+		if err := app.UnwrapMasterKey(cmd.Context(), cfg, path); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "%s holds the master key as it is. Set master_key_file to it, take master_key_kms away and start the service anew.\n", path)
+		return nil
+	})
+	cmd.Flags().StringVar(&path, flagNewKeyFile, "", "file to write the plain master key to")
+	require(cmd, flagNewKeyFile)
+	config.AddFlags(cmd.Flags(), nil, append(keySettings(), "data_dir")...)
 	return cmd
 }
 
@@ -94,17 +155,19 @@ func (c *cli) keyVerify() *cobra.Command {
 }
 
 func (c *cli) keyRewrap() *cobra.Command {
-	var path string
+	var path, uri string
 	cmd := c.local("rewrap", "Replace the master key; the service must be stopped", cobra.NoArgs,
 		func(ctx context.Context, l *app.Local, _ []string) error {
-			if err := l.Rewrap(ctx, path); err != nil {
+			service := cmp.Or(uri, l.MasterKeyKMS())
+			if err := l.Rewrap(ctx, path, service); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.stdout, "%s holds the new master key. Start the service with it, then destroy the old one.\n", path)
+			fmt.Fprintf(c.stdout, "%s holds the new master key%s. Start the service with it, then destroy the old one.\n", path, wrappedBy(service))
 			return nil
 		})
-	cmd.Flags().StringVar(&path, "new-master-key-file", "", "file to write the new master key to")
-	require(cmd, "new-master-key-file")
+	cmd.Flags().StringVar(&path, flagNewKeyFile, "", "file to write the new master key to")
+	cmd.Flags().StringVar(&uri, flagNewKMS, "", "URI of the key that wraps the new master key (default: that of the old one)")
+	require(cmd, flagNewKeyFile)
 	return cmd
 }
 

@@ -29,6 +29,6 @@ func (c *cli) localCreating(use, short string, create bool, args cobra.Positiona
 		}
 		return errors.Join(do(cmd.Context(), l, args), l.Close())
 	})
-	config.AddFlags(cmd.Flags(), defaults, "data_dir", "database", "master_key_file")
+	config.AddFlags(cmd.Flags(), defaults, append(keySettings(), "data_dir", "database")...)
 	return cmd
 }

@@ -76,6 +76,7 @@ func (c *cli) root() *cobra.Command {
 	root.AddCommand(c.dev(), c.serve(), c.target(), c.lint(), c.tenant(), c.application(), c.key(), c.config(), c.health(), c.version())
 	root.AddCommand(c.connector(), c.identity(), c.man())
 	root.AddCommand(c.importing(), c.exporting(), c.applying())
+	root.AddCommand(c.migrate(), c.db(), c.backup(), c.restore())
 	return root
 }
 

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -48,17 +49,21 @@ func TestMain(m *testing.M) {
 //	certificate FILE          writes an RSA certificate in PEM
 //	pkcs12 FILE PASSWORD DAYS writes a PKCS#12 file with a certificate that is valid for that many days
 //	renew                     replaces the server certificate in tls.pem and tls-key.pem
+//
+// and those of databaseCommands.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"refuses": refuses, "until": until, "mode": mode, "value": value, "expand": expand, "token": token,
+		"http": request, "await": await, "certificate": certificate, "pkcs12": pkcs12File, "renew": renew,
+	}
+	maps.Copy(commands, databaseCommands(t))
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"refuses": refuses, "until": until, "mode": mode, "value": value, "expand": expand, "token": token,
-			"http": request, "await": await, "certificate": certificate, "pkcs12": pkcs12File, "renew": renew,
-		},
+		Cmds:                commands,
 	})
 }
 

@@ -29,7 +29,10 @@ import (
 func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err error) {
 	p := &program{
 		log:       c.log,
+		gate:      &gate{},
 		readiness: &readiness{check: c.store.Ping},
+		delay:     c.cfg.ShutdownDelay,
+		hurry:     furtherSignals,
 		grace:     c.cfg.ShutdownTimeout,
 		close:     c.close,
 	}
@@ -38,7 +41,16 @@ func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err 
 			err = errors.Join(err, p.abandon())
 		}
 	}()
-	public := newServer(nil, c.log, c.cfg.RequestTimeout, int(c.cfg.Limits.Header))
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), p.readiness.metric())
+	public := newServer(p.readiness.closing(edge.Wrap(p.gate, edge.Options{
+		Log:               c.log,
+		Metrics:           edge.NewMetrics(metrics),
+		MaxBody:           c.cfg.Limits.Body,
+		MaxInflated:       c.cfg.Limits.Inflated,
+		Timeout:           c.cfg.RequestTimeout,
+		TrustProxyHeaders: c.cfg.TrustProxy,
+	})), c.log, c.cfg.RequestTimeout, int(c.cfg.Limits.Header))
 	if cert != nil {
 		public.TLSConfig = tlsConfig(cert)
 	}
@@ -47,8 +59,6 @@ func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err 
 	}
 	p.url = publicURL(c.cfg, p.public.port())
 
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if c.cfg.HealthListen != "" {
 		handler := healthHandler(p.readiness, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), c.log)
 		if p.health, err = listen(ctx, "health", c.cfg.HealthListen, newServer(handler, c.log, 0, int(c.cfg.Limits.Header))); err != nil {
@@ -60,19 +70,12 @@ func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err 
 		return nil, err
 	}
 	p.close = func() error { run.outbound.Close(); return c.close() }
-	verifier, surface, err := surfaces(c, run, p.url, metrics)
-	if err != nil {
+	var verifier *auth.Verifier
+	if verifier, p.open, p.sealed, err = surfaces(c, run, p.url, metrics); err != nil {
 		return nil, err
 	}
+	p.gate.set(p.open)
 	p.close = func() error { verifier.Close(); run.outbound.Close(); return c.close() }
-	public.Handler = edge.Wrap(surface, edge.Options{
-		Log:               c.log,
-		Metrics:           edge.NewMetrics(metrics),
-		MaxBody:           c.cfg.Limits.Body,
-		MaxInflated:       c.cfg.Limits.Inflated,
-		Timeout:           c.cfg.RequestTimeout,
-		TrustProxyHeaders: c.cfg.TrustProxy,
-	})
 	p.tasks = append(p.tasks,
 		every(housekeepingInterval, "housekeeping", c.log, c.housekeeping),
 		every(sweepInterval, "closing connections of replaced credentials", c.log, run.signup.Sweep),
@@ -80,8 +83,9 @@ func assemble(ctx context.Context, c *core, cert *certificate) (_ *program, err 
 	return p, nil
 }
 
-// surfaces builds the HTTP surfaces: the Graph surface, that of steps and the local authority, told apart by bySurface.
-func surfaces(c *core, run *runner, url string, metrics prometheus.Registerer) (*auth.Verifier, http.Handler, error) {
+// surfaces builds the HTTP surfaces: the Graph surface, that of steps and the local authority, told apart by bySurface. With
+// sealed they say, each in its own form, that the service is sealed.
+func surfaces(c *core, run *runner, url string, metrics prometheus.Registerer) (_ *auth.Verifier, open, sealed http.Handler, err error) {
 	signer := c.signer()
 	issuers := make([]auth.Issuer, 0, len(c.cfg.Issuers)+1)
 	if c.cfg.IssuerEnabled {
@@ -94,7 +98,7 @@ func surfaces(c *core, run *runner, url string, metrics prometheus.Registerer) (
 		Issuers: issuers, ExtraDirectoryRoles: c.cfg.ExtraDirectoryRoles, Now: time.Now, Log: c.log,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("auth.issuers: %w", err)
+		return nil, nil, nil, fmt.Errorf("auth.issuers: %w", err)
 	}
 	operations := c.manage()
 	graphSurface, err := graph.New(graph.Options{
@@ -109,7 +113,7 @@ func surfaces(c *core, run *runner, url string, metrics prometheus.Registerer) (
 		PageSize:     int(c.cfg.PageSize),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var local *manage.Authority
 	if c.cfg.IssuerEnabled {
@@ -117,15 +121,21 @@ func surfaces(c *core, run *runner, url string, metrics prometheus.Registerer) (
 	}
 	stepSurface, err := run.surface(c, operations, verifier, local, metrics)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	var authoritySurface http.Handler = graphSurface // which says that there is no such thing
-	if local != nil {
-		if authoritySurface, err = authority.New(authority.Options{CORS: c.cfg.CORS, Authority: local}); err != nil {
-			return nil, nil, err
-		}
+	sealedGraph, sealedSteps := graphSurface.Refusing(errSealed), stepSurface.Refusing(errSealed)
+	if local == nil { // the Graph surface says that there is no such thing
+		return verifier, bySurface(graphSurface, stepSurface, graphSurface), bySurface(sealedGraph, sealedSteps, sealedGraph), nil
 	}
-	return verifier, bySurface(graphSurface, stepSurface, authoritySurface), nil
+	authoritySurface, err := authority.New(authority.Options{CORS: c.cfg.CORS, Authority: local})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	sealedAuthority, err := authority.New(authority.Options{CORS: c.cfg.CORS, Authority: local, Refusal: errSealed})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return verifier, bySurface(graphSurface, stepSurface, authoritySurface), bySurface(sealedGraph, sealedSteps, sealedAuthority), nil
 }
 
 // aliases are the further base URLs of the local authority. A server that is reached as localhost is reached by the

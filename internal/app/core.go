@@ -35,25 +35,51 @@ func purposeOf(master seal.MasterKey) string {
 }
 
 // openCore opens the database that the settings name, making it if it is missing, and checks that master is its key.
-func openCore(ctx context.Context, cfg *config.Config, master seal.MasterKey, log *slog.Logger) (_ *core, err error) {
+func openCore(ctx context.Context, cfg *config.Config, master seal.MasterKey, log *slog.Logger) (*core, error) {
+	c, err := openSealed(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.unlock(ctx, master); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// openSealed opens the database without a master key: nothing is sealed and nothing opens until unlock.
+func openSealed(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *core, err error) {
 	if cfg.Database.IsFile() {
 		if err := makePrivateDir(filepath.Dir(cfg.Database.Path())); err != nil {
 			return nil, err
 		}
 	}
-	c := &core{cfg: cfg, log: log, master: master}
+	c := &core{cfg: cfg, log: log}
 	if c.store, err = store.Open(ctx, storeOptions(cfg, log)); err != nil {
 		return nil, err
 	}
-	c.keys = seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
+	c.keys = seal.NewKeys(seal.MasterKey{}, func(ctx context.Context) ([]byte, error) {
 		ring, _, err := c.store.KeyRing(ctx)
 		return ring.Wrapped, err
 	})
-	if err := c.claim(ctx); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
 	return c, nil
 }
+
+// unlock gives the core its master key. If the key is not that of the database, the core is as it was.
+func (c *core) unlock(ctx context.Context, master seal.MasterKey) error {
+	c.master = master
+	c.keys.Unlock(master)
+	err := c.claim(ctx)
+	if err != nil {
+		c.master = seal.MasterKey{}
+		c.keys.Unlock(c.master)
+	}
+	return err
+}
+
+// foreignKeyError means that the master key is not that of the database.
+type foreignKeyError struct{ text string }
+
+func (e *foreignKeyError) Error() string { return e.text }
 
 // storeOptions is how the settings want the database opened.
 func storeOptions(cfg *config.Config, log *slog.Logger) store.Options {
@@ -72,7 +98,7 @@ func (c *core) claim(ctx context.Context) error {
 		return err
 	}
 	if ours := purposeOf(c.master); exists && purpose != ours {
-		return fmt.Errorf("the database %s was made for %s and the master key for %s; use another data directory", c.cfg.Database, purpose, ours)
+		return &foreignKeyError{fmt.Sprintf("the database %s was made for %s and the master key for %s; use another data directory", c.cfg.Database, purpose, ours)}
 	}
 	if err := c.ensureRing(ctx); err != nil || exists {
 		return err
@@ -103,7 +129,7 @@ func (c *core) ensureRing(ctx context.Context) error {
 		}
 	}
 	if _, err := c.keys.Ring(ctx); errors.Is(err, seal.ErrRing) {
-		return fmt.Errorf("the database %s belongs to another master key, or its key ring is damaged", c.cfg.Database)
+		return &foreignKeyError{fmt.Sprintf("the database %s belongs to another master key, or its key ring is damaged", c.cfg.Database)}
 	} else if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/patchbay/patchbay/internal/config"
+	"github.com/patchbay/patchbay/internal/custody"
 	"github.com/patchbay/patchbay/internal/seal"
 )
 
@@ -42,7 +43,7 @@ func prepareDev(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *p
 	if err := settleDev(cfg); err != nil {
 		return nil, devFacts{}, err
 	}
-	master, err := devMasterKey(cfg)
+	master, err := devMasterKey(ctx, cfg)
 	if err != nil {
 		return nil, devFacts{}, err
 	}
@@ -110,19 +111,17 @@ func settleDev(cfg *config.Config) (err error) {
 	}
 	cfg.MasterKeyFile = filepath.Join(cfg.DataDir, "master.key")
 	cfg.MasterKey = config.Secret{}
+	cfg.MasterKeyKMS = ""
 	cfg.PublicURL = ""
 	cfg.IssuerEnabled = true
 	return makePrivateDir(cfg.DataDir)
 }
 
 // devMasterKey returns the development master key of the data directory, making it at the first start.
-func devMasterKey(cfg *config.Config) (seal.MasterKey, error) {
-	key, err := masterKey(cfg)
-	if errors.Is(err, errNoMasterKey) {
-		if err := generateMasterKey(cfg.MasterKeyFile, seal.Development); err != nil {
-			return seal.MasterKey{}, err
-		}
-		key, err = masterKey(cfg)
+func devMasterKey(ctx context.Context, cfg *config.Config) (seal.MasterKey, error) {
+	key, err := masterKey(ctx, cfg)
+	if errors.Is(err, custody.ErrNoKey) {
+		key, err = makeMasterKey(ctx, cfg, cfg.MasterKeyFile, "", seal.Development)
 	}
 	if err != nil {
 		return seal.MasterKey{}, err

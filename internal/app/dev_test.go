@@ -213,7 +213,7 @@ func TestDevAndServeKeepApart(t *testing.T) {
 		t.Errorf("serve with a development key: %v", err)
 	}
 	production := filepath.Join(t.TempDir(), "master.key")
-	if err := GenerateMasterKey(production); err != nil {
+	if err := GenerateMasterKey(t.Context(), settings(t, "master_key_file="+production)); err != nil {
 		t.Fatal(err)
 	}
 	certificate = append(certificate, "master_key_file="+production)

@@ -16,8 +16,11 @@ const (
 	modePublicFile  fs.FileMode = 0o644
 )
 
-// othersMay are the permission bits that nobody but the owner may have on a file with a secret.
-const othersMay fs.FileMode = 0o077
+// The permission bits that nobody may have on a file with a secret.
+const (
+	othersMay    fs.FileMode = 0o077 // nobody but the owner
+	everybodyMay fs.FileMode = 0o007 // nobody but the owner and the group, for what another program writes for us
+)
 
 // writeFile replaces the file at path in one step: a reader sees the old content or the new one, and a crash leaves one
 // of them. The file never exists with wider permissions than mode.
@@ -42,7 +45,10 @@ func writeFile(path string, content []byte, mode fs.FileMode) (err error) {
 
 // readPrivateFile returns the content of a file that holds a secret, and refuses one that others may read. what names
 // it in errors: "the master key file". A missing file is fs.ErrNotExist.
-func readPrivateFile(path, what string) ([]byte, error) {
+func readPrivateFile(path, what string) ([]byte, error) { return readFileOf(path, what, othersMay) }
+
+// readFileOf is readPrivateFile with the permission bits that are refused.
+func readFileOf(path, what string, refused fs.FileMode) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -55,7 +61,7 @@ func readPrivateFile(path, what string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s %s is a directory", what, path)
 	}
-	if mode := info.Mode().Perm(); mode&othersMay != 0 {
+	if mode := info.Mode().Perm(); mode&refused != 0 && !isCredential(info) {
 		return nil, fmt.Errorf("%s %s may be read by others (mode %04o); run: chmod 600 %s", what, path, mode, path)
 	}
 	content, err := io.ReadAll(f)

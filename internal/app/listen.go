@@ -91,10 +91,24 @@ func tlsConfig(c *certificate) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.Get}
 }
 
-// readiness is what /readyz tells: ready from start until the stop begins, as long as the checks pass.
+// readiness is what /readyz tells: ready from start until the stop begins, as long as the checks pass and the service is
+// not sealed.
 type readiness struct {
 	stopping atomic.Bool
+	sealed   atomic.Pointer[string] // why, in one word; nil: it is not
 	check    func(context.Context) error
+}
+
+// closing makes next's answers say that the connection ends with them, once the stop has begun: the next request then comes on a
+// new one, which a load balancer opens elsewhere. Connections without a request are left alone, because one may be on
+// its way.
+func (r *readiness) closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.stopping.Load() {
+			w.Header().Set("Connection", "close") // net/http makes GOAWAY of it where the protocol is HTTP/2
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 // probeTimeout is how long a readiness check may take.
@@ -109,6 +123,10 @@ func healthHandler(r *readiness, metrics http.Handler, log *slog.Logger) http.Ha
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
 		if r.stopping.Load() {
 			answerProbe(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
+		if reason := r.sealed.Load(); reason != nil {
+			answerProbe(w, http.StatusServiceUnavailable, "sealed: "+*reason)
 			return
 		}
 		ctx, cancel := context.WithTimeout(req.Context(), probeTimeout)

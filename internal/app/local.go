@@ -37,7 +37,7 @@ type DamagedSeal = manage.DamagedSeal
 // OpenLocal opens the database that the settings name. Only the command that begins a new installation may create it;
 // for the others a missing database is most likely a mistyped directory.
 func OpenLocal(ctx context.Context, cfg *config.Config, log *slog.Logger, create bool) (*Local, error) {
-	master, err := masterKey(cfg)
+	master, err := masterKey(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -59,26 +59,27 @@ func OpenLocal(ctx context.Context, cfg *config.Config, log *slog.Logger, create
 // Close closes the database.
 func (l *Local) Close() error { return l.core.close() }
 
-// Rewrap makes a new master key at path and wraps the key ring under it. If the second step fails the new file is
-// removed again: it would open nothing.
-func (l *Local) Rewrap(ctx context.Context, path string) error {
+// MasterKeyKMS is the URI of the key that wraps the master key; "" if none does.
+func (l *Local) MasterKeyKMS() string { return l.core.cfg.MasterKeyKMS }
+
+// Rewrap makes a new master key at path, wrapped by the service that uri names if any, and wraps the key ring under it. If
+// the second step fails the new file is removed again, unless it may be the one that opens the ring now.
+func (l *Local) Rewrap(ctx context.Context, path, uri string) error {
 	purpose := seal.Production
 	if l.core.master.Development() {
 		purpose = seal.Development
 	}
-	if err := generateMasterKey(path, purpose); err != nil {
-		return err
-	}
-	text, err := readPrivateFile(path, "the new master key file")
+	next, err := makeMasterKey(ctx, l.core.cfg, path, uri, purpose)
 	if err != nil {
 		return err
 	}
-	next, err := seal.ParseMasterKey(string(text))
-	if err != nil {
-		return fmt.Errorf("the new master key file %s: %w", path, err)
+	err = l.Rotation.Rewrap(ctx, l.Operator, next)
+	if err == nil {
+		return nil
 	}
-	if err := l.Rotation.Rewrap(ctx, l.Operator, next); err != nil {
+	if apiconn.KindOf(err) != apiconn.Internal {
 		return errors.Join(err, os.Remove(path))
 	}
-	return nil
+	// Whether it was written cannot always be told: a connection may break while the change is committed.
+	return fmt.Errorf("%w; it is not known whether the key ring was changed: keep the old master key and %s, and see with `patchbay key verify` which of them opens it", err, path)
 }

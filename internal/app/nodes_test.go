@@ -77,7 +77,7 @@ func (r *recordingTarget) seen() string {
 func newCluster(t *testing.T, n int, given ...string) *cluster {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "master.key")
-	if err := GenerateMasterKey(key); err != nil {
+	if err := GenerateMasterKey(t.Context(), settings(t, "master_key_file="+key)); err != nil {
 		t.Fatal(err)
 	}
 	given = append(given, "database="+pgtest.New(t), "master_key_file="+key, "tls.mode=off", "public_url=https://graph.test.example",

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -16,12 +20,17 @@ type program struct {
 	public    *listener
 	health    *listener // nil: none
 	readiness *readiness
-	tasks     []func(context.Context) // each runs until its context is done
-	grace     time.Duration           // for requests in flight at the end
-	close     func() error            // after everything else has stopped
+	gate      *gate                             // what the public listener serves
+	open      http.Handler                      // behind the gate when all is well
+	sealed    http.Handler                      // behind the gate while the service is sealed
+	tasks     []func(context.Context)           // each runs until its context is done
+	delay     time.Duration                     // for which requests are still taken after the stop has begun
+	hurry     func() (<-chan os.Signal, func()) // begins to listen for what ends the delay; the function ends that
+	grace     time.Duration                     // for requests in flight at the end
+	close     func() error                      // after everything else has stopped
 }
 
-// run serves until ctx is done or a listener fails, then stops in order: not ready any more, no new connections,
+// run serves until ctx is done or a listener fails, then stops in order: not ready any more, the delay, no new connections,
 // requests in flight finished, background tasks ended, store closed.
 func (p *program) run(ctx context.Context) error {
 	tasks, endTasks := context.WithCancel(context.WithoutCancel(ctx))
@@ -38,7 +47,8 @@ func (p *program) run(ctx context.Context) error {
 	var errs []error
 	select {
 	case <-ctx.Done():
-		p.log.Info("stopping", "grace", p.grace.String())
+		p.log.Info("stopping", "delay", p.delay.String(), "grace", p.grace.String())
+		errs = append(errs, p.linger(failed))
 	case err := <-failed:
 		errs = append(errs, err)
 	}
@@ -57,6 +67,34 @@ func (p *program) run(ctx context.Context) error {
 	}
 	p.log.Info("stopped")
 	return nil
+}
+
+// linger says that the program is not ready any more and lets the delay pass, in which load balancers learn of it and send
+// nothing more. A further signal ends the delay early, and so does the failure of a listener, which it returns.
+func (p *program) linger(failed <-chan error) error {
+	if p.delay <= 0 {
+		return nil
+	}
+	signals, forget := p.hurry()
+	defer forget() // after it a signal kills
+	p.readiness.stopping.Store(true)
+	timer := time.NewTimer(p.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case s := <-signals:
+		p.log.Info("the delay ends early", "signal", s.String())
+	case err := <-failed:
+		return err
+	}
+	return nil
+}
+
+// furtherSignals are those that ask for an end, from now until the function is called.
+func furtherSignals() (<-chan os.Signal, func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return signals, func() { signal.Stop(signals) }
 }
 
 // abandon undoes what was opened for a program that will not run.

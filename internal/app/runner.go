@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -34,7 +33,7 @@ func (c *core) runner() (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := trustedRoots(c.cfg.Calls.TrustedRootsFile)
+	roots, err := trustedRoots("calls.trusted_roots_file", c.cfg.Calls.TrustedRootsFile)
 	if err != nil {
 		return nil, err
 	}
@@ -66,24 +65,24 @@ func (c *core) addressGuard() (*guard.Guard, error) {
 // userAgent is how calls name the program (RFC 9110 section 10.1.5).
 func userAgent() string { return "Patchbay/" + Build("").Version }
 
-// trustedRoots reads a PEM file of certificate authorities; nil without one.
-func trustedRoots(path string) (*x509.CertPool, error) {
+// trustedRoots reads the PEM file of certificate authorities that a setting names; nil without one.
+func trustedRoots(setting, path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("calls.trusted_roots_file: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("calls.trusted_roots_file: %s has no certificate in PEM", path)
+		return nil, fmt.Errorf("%s: %s has no certificate in PEM", setting, path)
 	}
 	return pool, nil
 }
 
 // surface is the HTTP surface of steps.
-func (r *runner) surface(c *core, m *manage.Service, verifier *auth.Verifier, authority *manage.Authority, metrics prometheus.Registerer) (http.Handler, error) {
+func (r *runner) surface(c *core, m *manage.Service, verifier *auth.Verifier, authority *manage.Authority, metrics prometheus.Registerer) (*steps.Handler, error) {
 	text := sync.OnceValues(func() ([]byte, error) { return description(graph.Cloud(c.cfg.Cloud), authority != nil) })
 	return steps.New(steps.Options{
 		Signup: r.signup, Manage: m, Verifier: verifier, Authority: authority, Description: text, Now: now, CORS: c.cfg.CORS, Metrics: metrics,

@@ -18,6 +18,8 @@ type Config struct {
 	HealthListen  string
 	MasterKeyFile string // empty in the sources: <data_dir>/master.key
 	MasterKey     Secret
+	MasterKeyKMS  string // URI of the key that wraps the master key; "" for none
+	KMS           KMS
 
 	Cloud        string
 	AuthorityURL string
@@ -28,6 +30,7 @@ type Config struct {
 	Limits          Limits
 	PageSize        int64
 	RequestTimeout  time.Duration
+	ShutdownDelay   time.Duration
 	ShutdownTimeout time.Duration
 	LogLevel        string
 	LogFormat       string
@@ -55,6 +58,21 @@ type TLS struct {
 	Mode     string // ModeOn or ModeOff
 	CertFile string
 	KeyFile  string
+}
+
+// KMS says how the key management service is asked that the master key's URI names, where its own library does not.
+type KMS struct {
+	Token     Secret
+	TokenFile string
+	Namespace string
+	TLS       KMSTLS
+	AllowHTTP bool
+}
+
+// KMSTLS is how the connection to it is protected.
+type KMSTLS struct {
+	Mode   string // ModeOn or ModeOff
+	CAFile string // PEM; "" for the system's roots
 }
 
 // Limits caps what one request may cost. Bytes.

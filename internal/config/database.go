@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,9 +79,32 @@ func (d Database) LogValue() slog.Value { return slog.StringValue(d.String()) }
 // MarshalText returns String; encoding/json uses it too.
 func (d Database) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// database checks the form of a data source. Its errors never quote it.
+// The variables that stand for the flags of `patchbay db copy`.
+const (
+	CopyFromVariable = EnvPrefix + "COPY_FROM"
+	CopyToVariable   = EnvPrefix + "COPY_TO"
+)
+
+// ParseDatabase reads a data source that is no setting. An error never quotes it, and goes on after the name of where it came from.
+// instead is what to use rather if it came from the command line and has a password; "" if it came from elsewhere.
+func ParseDatabase(text, instead string) (Database, error) {
+	d := Database{text}
+	if wrong := d.check(instead); wrong != "" {
+		return Database{}, errors.New(wrong)
+	}
+	return d, nil
+}
+
+// database checks the form of a data source.
 func database(c *Config) string {
-	d := c.Database
+	if c.sources["database"] == "flag" {
+		return c.Database.check("a settings file, " + EnvPrefix + "DATABASE")
+	}
+	return c.Database.check("")
+}
+
+// check returns what is wrong with a data source, "" for nothing. It never quotes it. See ParseDatabase.
+func (d Database) check(instead string) string {
 	if d.IsFile() {
 		if scheme, _, is := strings.Cut(d.text, "://"); is {
 			return fmt.Sprintf("must be a path or a postgres:// URL; %s:// is neither", scheme)
@@ -94,8 +118,8 @@ func database(c *Config) string {
 	if strings.Trim(u.Path, "/") == "" && !u.Query().Has("dbname") {
 		return "must name a database: postgres://user@host:5432/name"
 	}
-	if c.sources["database"] == "flag" && d.hasPassword() {
-		return "has a password, which others can read in the process list: set PATCHBAY_DATABASE or PGPASSWORD, or use a settings file or a passfile"
+	if instead != "" && d.hasPassword() {
+		return "has a password, which others can read in the process list: use " + instead + ", PGPASSWORD or a passfile"
 	}
 	return ""
 }

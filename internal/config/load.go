@@ -23,10 +23,11 @@ const EnvPrefix = "PATCHBAY_"
 // FileVariable names the environment variable that holds the path of the settings file.
 const FileVariable = EnvPrefix + "CONFIG"
 
-// clientVariables begin with the prefix but are no settings: the path of the settings file, and what `patchbay dev`
-// writes for clients into dev.env, which people source in the same shell.
+// clientVariables begin with the prefix but are no settings: the path of the settings file, what `patchbay db copy` reads, and
+// what `patchbay dev` writes for clients into dev.env, which people source in the same shell.
 var clientVariables = []string{
-	FileVariable, EnvPrefix + "URL", EnvPrefix + "CONNECTOR_ID", EnvPrefix + "DEMO_CONNECTOR_ID", EnvPrefix + "DEMO_PASSWORD",
+	FileVariable, CopyFromVariable, CopyToVariable,
+	EnvPrefix + "URL", EnvPrefix + "CONNECTOR_ID", EnvPrefix + "DEMO_CONNECTOR_ID", EnvPrefix + "DEMO_PASSWORD",
 }
 
 // Source is where Load reads from.

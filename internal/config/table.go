@@ -17,6 +17,7 @@ type setting struct {
 // table is the one declaration of all settings.
 func table(c *Config) []setting {
 	rows := placeSettings(c)
+	rows = append(rows, kmsSettings(c)...)
 	rows = append(rows, behaviourSettings(c)...)
 	rows = append(rows, callSettings(c)...)
 	return append(rows, callerSettings(c)...)
@@ -63,11 +64,11 @@ func placeSettings(c *Config) []setting {
 		},
 		{
 			key: "master_key_file", into: &c.MasterKeyFile,
-			help: "File of the master key, made by `patchbay key generate`. Must not be readable by group or others. Keep it away from the backups of the data directory. Default: `master.key` in the data directory.",
+			help: "File of the master key, made by `patchbay key generate`, as it is or wrapped (master_key_kms). Must not be readable by group or others. Keep it away from the backups of the data directory. Default: `master.key` in the data directory.",
 		},
 		{
 			key: "master_key", into: &c.MasterKey, envOnly: true,
-			help: "The master key itself, for platforms that hand secrets over in the environment. Wins over master_key_file. Never printed.",
+			help: "The master key itself, or wrapped, for platforms that hand secrets over in the environment. Wins over master_key_file. Never printed.",
 		},
 	}
 }
@@ -120,8 +121,12 @@ func behaviourSettings(c *Config) []setting {
 			help: "Time within which one request must be answered.",
 		},
 		{
+			key: "shutdown_delay", into: &c.ShutdownDelay, def: "0s", check: within(&c.ShutdownDelay, 0, 10*time.Minute),
+			help: "Time after SIGTERM or SIGINT for which requests are still taken while /readyz is 503, so that a load balancer notices and sends no more. A second signal ends it. Give at least two of the balancer's health checks.",
+		},
+		{
 			key: "shutdown_timeout", into: &c.ShutdownTimeout, def: "30s", check: within(&c.ShutdownTimeout, time.Second, 10*time.Minute),
-			help: "Time that requests in flight get to finish after SIGTERM or SIGINT.",
+			help: "Time that requests in flight get to finish after SIGTERM or SIGINT and the shutdown_delay.",
 		},
 		{
 			key: "log.level", into: &c.LogLevel, def: "info", oneOf: []string{"debug", "info", "warn", "error"},

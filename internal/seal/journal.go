@@ -92,10 +92,14 @@ func newJournalKeys(raw []byte) (keys journalKeys, err error) {
 }
 
 func (j Journal) root() (journalKeys, error) {
-	if j.keys == nil || j.keys.master.IsZero() {
+	if j.keys == nil {
 		return journalKeys{}, errNoMasterKey
 	}
-	return j.keys.master.parts().journal, nil
+	master := j.keys.master.Load()
+	if master.IsZero() {
+		return journalKeys{}, errNoMasterKey
+	}
+	return master.parts().journal, nil
 }
 
 // aead is AES-256-GCM under the key of one record.

@@ -34,15 +34,27 @@ const tinkPrefix = 5
 // Keys is the key ring in memory. It is loaded at its first use and again when a Sealer is told that it is stale or an
 // Opener meets a key it does not know. Safe for concurrent use.
 type Keys struct {
-	master MasterKey
+	master atomic.Pointer[MasterKey]
 	load   func(context.Context) ([]byte, error)
 	ring   atomic.Pointer[Ring]
 	mu     sync.Mutex // held while loading
 }
 
-// NewKeys returns the ring that load returns in its wrapped form, to be opened by master.
+// NewKeys returns the ring that load returns in its wrapped form, to be opened by master. With the zero MasterKey nothing is
+// sealed and nothing opens until Unlock.
 func NewKeys(master MasterKey, load func(ctx context.Context) (wrapped []byte, err error)) *Keys {
-	return &Keys{master: master, load: load}
+	k := &Keys{load: load}
+	k.Unlock(master)
+	return k
+}
+
+// Unlock gives the ring the master key that it has gone without; the zero MasterKey takes a wrong one away again. It is not
+// for changing the master key of a ring that is in use.
+func (k *Keys) Unlock(master MasterKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.master.Store(&master)
+	k.ring.Store(nil)
 }
 
 // Sealer returns what can seal and not open.
@@ -78,7 +90,7 @@ func (k *Keys) refresh(ctx context.Context, seen *Ring) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the key ring: %w", err)
 	}
-	ring, err := OpenRing(k.master, wrapped)
+	ring, err := OpenRing(*k.master.Load(), wrapped)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +124,8 @@ func (s Sealer) Refresh(ctx context.Context) error {
 // recognised later without being kept. It needs no ring. Under another master key it differs.
 func (s Sealer) MAC(purpose string, data []byte) []byte {
 	var root []byte
-	if !s.keys.master.IsZero() {
-		root = s.keys.master.parts().mac
+	if master := s.keys.master.Load(); !master.IsZero() {
+		root = master.parts().mac
 	}
 	return hmacSHA256(hmacSHA256(root, []byte(purpose)), data)
 }

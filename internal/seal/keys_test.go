@@ -250,3 +250,44 @@ func BenchmarkSeal(b *testing.B) {
 		}
 	}
 }
+
+// TestUnlock: without a master key nothing is sealed, opened or made; a wrong one opens nothing and can be taken away again.
+func TestUnlock(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	master := mustMaster(t, Production)
+	wrapped := mustWrap(t, mustRing(t), master)
+	box := mustSeal(t, fixedKeys(master, wrapped), someOwner, "secret")
+	keys := fixedKeys(MasterKey{}, wrapped)
+	sealer, opener, journal := keys.Sealer(), keys.Opener(), keys.Journal()
+	locked := func(when string) {
+		t.Helper()
+		if _, err := sealer.Seal(ctx, someOwner, []byte("secret")); !errors.Is(err, ErrRing) {
+			t.Errorf("%s: sealed, %v", when, err)
+		}
+		if got, err := opener.Open(ctx, someOwner, box); !errors.Is(err, ErrRing) || got != nil {
+			t.Errorf("%s: opened, %v", when, err)
+		}
+	}
+	locked("without a key")
+	if _, err := journal.Seal("decision", nil, nil); !errors.Is(err, errNoMasterKey) {
+		t.Errorf("the journal sealed without a key: %v", err)
+	}
+	keys.Unlock(mustMaster(t, Production))
+	locked("with another key")
+	keys.Unlock(MasterKey{})
+	locked("without a key again")
+	keys.Unlock(master)
+	if got, err := opener.Open(ctx, someOwner, box); err != nil || string(got) != "secret" {
+		t.Errorf("with the key: %q, %v", got, err)
+	}
+	if _, err := sealer.Seal(ctx, someOwner, []byte("secret")); err != nil {
+		t.Errorf("with the key: %v", err)
+	}
+	record := mustJournal(t, journal, "decision", "", canary)
+	if got, err := fixedKeys(master, wrapped).Journal().Open("decision", nil, record); err != nil || string(got) != canary {
+		t.Errorf("the journal has another key: %v", err)
+	}
+	keys.Unlock(MasterKey{})
+	locked("with the key taken away")
+}

@@ -109,12 +109,17 @@ func openPostgres(database string, purpose use) (*sql.DB, error) {
 			set[name] = value
 		}
 	}
+	options := []stdlib.OptionOpenDB{stdlib.OptionShouldPing(seemsLost)}
 	switch purpose {
 	case useWrite:
 		set["lock_timeout"] = milliseconds(lockPatience)
 		set["idle_in_transaction_session_timeout"] = milliseconds(idlePatience)
 	case useRead, useList:
-		set["default_transaction_read_only"] = "on"
+		// Not at the start of the session: target_session_attrs=read-write would take it for a server that takes no writes.
+		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "SET default_transaction_read_only = on")
+			return err
+		}))
 		set["idle_in_transaction_session_timeout"] = milliseconds(answerPatience)
 		set["statement_timeout"] = milliseconds(answerPatience)
 		if purpose == useList { // a cancelled context closes the connection; the server would go on with the statement
@@ -125,7 +130,7 @@ func openPostgres(database string, purpose use) (*sql.DB, error) {
 		set["statement_timeout"], set["idle_in_transaction_session_timeout"] = "0", "0"
 	case useMigrate:
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(seemsLost))
+	db := stdlib.OpenDB(*config, options...)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return db, nil
 }

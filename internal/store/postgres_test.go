@@ -209,3 +209,25 @@ func runRaw(t *testing.T, database, text string) {
 		t.Error(err)
 	}
 }
+
+// TestSessionAttributes: a URL may ask for a server that takes writes, and the connections that read take none all the same.
+func TestSessionAttributes(t *testing.T) {
+	t.Parallel()
+	for _, attributes := range []string{"read-write", "primary", "any"} {
+		database := pgtest.New(t)
+		s, err := Open(t.Context(), Options{Database: database + "&target_session_attrs=" + attributes})
+		if err != nil {
+			t.Errorf("%s: %v", attributes, err)
+			continue
+		}
+		if err := s.SetMeta(t.Context(), "a", "b"); err != nil {
+			t.Errorf("%s: %v", attributes, err)
+		}
+		if _, err := s.read.db.ExecContext(t.Context(), "DELETE FROM meta"); err == nil {
+			t.Errorf("%s: a reader's connection writes", attributes)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -16,13 +16,15 @@ import (
 // Options are what New needs.
 type Options struct {
 	Authority *manage.Authority
-	CORS      bool // answer browsers of other origins
+	CORS      bool  // answer browsers of other origins
+	Refusal   error // what every request but a preflight is answered; nil: the surface does its work
 }
 
 // surface is the authority's HTTP side.
 type surface struct {
 	authority *manage.Authority
 	cors      bool
+	refusal   error
 	trusted   []string // hosts[:port] that instance discovery vouches for besides the one asked
 }
 
@@ -38,7 +40,7 @@ type route struct {
 
 // New serves every path that Entra's login host serves to applications, under any tenant id or name. Wrap it in edge.Wrap.
 func New(o Options) (http.Handler, error) {
-	s := &surface{authority: o.Authority, cors: o.CORS}
+	s := &surface{authority: o.Authority, cors: o.CORS, refusal: o.Refusal}
 	for _, base := range append([]string{o.Authority.Issuer}, o.Authority.Aliases...) {
 		u, err := url.Parse(base)
 		if err != nil || u.Host == "" || u.Scheme != "https" {
@@ -100,6 +102,10 @@ func (s *surface) adapt(rt route) http.HandlerFunc {
 		}
 		if r.Method == http.MethodOptions {
 			s.preflight(w, r, allow)
+			return
+		}
+		if s.refusal != nil {
+			s.fail(w, r, s.refusal)
 			return
 		}
 		if !slices.Contains(methods, r.Method) {

@@ -128,6 +128,9 @@ func (s *surface) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	body.Description = fmt.Sprintf("%s\r\nTrace ID: %s\r\nCorrelation ID: %s\r\nTimestamp: %s", text, body.TraceID, body.CorrelationID, body.Timestamp)
 	neverStore(w.Header())
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", edge.RetryAfter(e.RetryAfter))
+	}
 	if _, _, basic := r.BasicAuth(); basic && f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm=""`) // RFC 6749 section 5.2
 	}

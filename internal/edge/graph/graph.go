@@ -160,6 +160,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.write(w, r, c, a)
 }
 
+// Refusing answers every request but a preflight with err, in the form of this surface. It asks nobody and does nothing.
+func (h *Handler) Refusing(err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			h.ServeHTTP(w, r)
+			return
+		}
+		c := &call{method: r.Method, x: edge.From(r.Context())}
+		h.write(w, r, c, h.failure(c, err))
+	})
+}
+
 func urlTooLong() *problem {
 	return &problem{status: http.StatusRequestURITooLong, code: "UriTooLong", message: "The request URL is longer than this service accepts. Shorten it."}
 }

@@ -112,11 +112,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a, err := h.answer(r.Context(), c, route)
 	if err != nil {
-		p := asProblem(err)
-		a = refuse(h, c, p)
-		c.x.Failure, c.x.Fault = err, p.Status >= http.StatusInternalServerError
+		a = h.failure(c, err, refuse)
 	}
 	h.write(w, r, c, a)
+}
+
+// Refusing answers every request but a preflight with err, in the form of its route. It asks nobody and does nothing.
+func (h *Handler) Refusing(err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			h.ServeHTTP(w, r)
+			return
+		}
+		c := &call{method: r.Method, x: edge.From(r.Context())}
+		refuse := refusal
+		if route, _ := h.find(r.URL.EscapedPath()); route != nil && route.refuse != nil {
+			refuse = route.refuse
+		}
+		h.write(w, r, c, h.failure(c, err, refuse))
+	})
+}
+
+// failure turns an error into an answer and leaves it to the log.
+func (h *Handler) failure(c *call, err error, refuse func(*Handler, *call, *problem) answer) answer {
+	p := asProblem(err)
+	c.x.Failure, c.x.Fault = err, p.Status >= http.StatusInternalServerError
+	return refuse(h, c, p)
 }
 
 // answer finds out who is calling, and then what is asked: whoever is not known is not told what exists (ADR 0007).
