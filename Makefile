@@ -73,11 +73,12 @@ vuln: ## govulncheck; asks vuln.go.dev, so it is not part of `check`
 # The conformance suites take long to build for the first time, so that begins beside the unit tests, out of their way. What
 # goes wrong there is shown when `conformance` builds again.
 .PHONY: test
-test: prepare ## all tests: unit, then the conformance suites; installs what they need
+test: prepare ## all tests: unit, the conformance suites, a cluster that is broken on purpose; installs what they need
 	@mkdir -p bin; set -m; nice -n 19 $(MAKE) conformance-build >bin/conformance-build.log 2>&1 & build=$$!; set +m; \
 	trap 'kill -- -$$build 2>/dev/null || true' EXIT; \
 	$(MAKE) unit; \
-	$(MAKE) conformance
+	$(MAKE) conformance; \
+	$(MAKE) cluster
 
 .PHONY: prepare
 prepare: ## install or ask for what the tests run: openssl, node, a C compiler
@@ -87,9 +88,16 @@ prepare: ## install or ask for what the tests run: openssl, node, a C compiler
 unit: ## the tests of this module, with the race detector, in random order
 	$(GO) test -race -shuffle=on -timeout 20m ./...
 
+.PHONY: cluster
+cluster: build ## deploy/cluster on this machine, checked and broken: trials/run short; `trials/run full` takes two hours
+	cd trials && $(GO) test ./...
+	deploy/cluster/check --binary $(CURDIR)/bin/patchbay
+	PATCHBAY_BIN=$(CURDIR)/bin/patchbay trials/run short
+
 .PHONY: conformance
-conformance: conformance-build ## real Graph clients against a started binary
+conformance: conformance-build ## real Graph clients against a started binary, its data in SQLite and then in PostgreSQL
 	conformance/run
+	conformance/run --on postgres
 
 .PHONY: conformance-build
 conformance-build: ## build the conformance suites and the programs they run; the first time takes about 15 minutes
