@@ -83,10 +83,12 @@ func build(b *testing.B) string {
 	return program
 }
 
-// dev starts `patchbay dev` and returns when it has printed its first line, which it does when it is ready.
-func dev(b *testing.B, program, data string) *exec.Cmd {
+// dev starts `patchbay dev` with further settings and returns when it has printed its first line, which it does when it
+// is ready.
+func dev(b *testing.B, program, data string, settings ...string) *exec.Cmd {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), program, "dev", "--data-dir", data, "--listen", "127.0.0.1:0", "--throttle", "off", "--log-level", "error")
+	cmd.Env = append(os.Environ(), settings...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
