@@ -55,8 +55,15 @@ func compareTenants(b *testing.B, full, empty *service) {
 		name   string
 		tenant int // of the empty service: the one with two, or the one with 100
 	}{
-		{"Step", 0}, {"Get", 0}, {"ListFirstTwo", 0}, {"ListPage", 1}, {"FilterName", 0}, {"FilterStart", 1}, {"Certificates", 0},
-		{"PatchName", 0}, {"PatchPassword", 0},
+		{"Step", 0},
+		{"Get", 0},
+		{"ListFirstTwo", 0},
+		{"ListPage", 1},
+		{"FilterName", 0},
+		{"FilterStart", 1},
+		{"Certificates", 0},
+		{"PatchName", 0},
+		{"PatchPassword", 0},
 	} {
 		for _, n := range []int{1, 16} {
 			b.Run(fmt.Sprintf("%s/clients=%d", what.name, n), func(b *testing.B) {

@@ -230,7 +230,7 @@ func (w *writer) beginOn(ctx context.Context) error {
 	for {
 		err := w.beat(ctx)
 		if err == nil && w.dialect.lock != "" {
-			_, err = w.stmts.exec(ctx, w.dialect.lock, int32(laneClass), int32(w.lane)) //nolint:gosec // a lane is a small number
+			_, err = w.stmts.exec(ctx, w.dialect.lock, int32(laneClass), int32(w.lane))
 			return err
 		}
 		if err == nil || w.dialect.classify(err) != faultBusy || time.Now().After(deadline) {
