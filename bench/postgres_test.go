@@ -1,11 +1,7 @@
 package bench
 
 import (
-	"context"
 	"testing"
-	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/patchbay/patchbay/internal/conntest/pgtest"
 )
@@ -38,28 +34,6 @@ func engines(b *testing.B) []engine {
 func startPostgres(b *testing.B) *pgtest.Server {
 	b.Helper()
 	server := pgtest.Start(b)
-	super := server.Super(b, server.New(b))
-	ctx, cancel := context.WithTimeout(b.Context(), 30*time.Second)
-	defer cancel()
-	for fsync := ""; fsync != "on"; {
-		conn, err := pgx.Connect(ctx, super)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if fsync == "" {
-			if _, err := conn.Exec(ctx, "ALTER SYSTEM SET fsync = on"); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := conn.Exec(ctx, "SELECT pg_reload_conf()"); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := conn.QueryRow(ctx, "SHOW fsync").Scan(&fsync); err != nil {
-			b.Fatal(err)
-		}
-		if err := conn.Close(ctx); err != nil {
-			b.Fatal(err)
-		}
-	}
+	keepWhatIsAcknowledged(b, server.Super(b, server.New(b)))
 	return server
 }

@@ -84,6 +84,7 @@ func compareTenants(b *testing.B, full, empty *service) {
 // compareStart reports how long the program takes until it is ready, with either database. The services live as long as
 // their own benchmark, not as the measurement.
 func compareStart(of, b *testing.B, full, empty *service) {
+	b.Helper()
 	var took [2]time.Duration
 	for b.Loop() {
 		for i, s := range []*service{full, empty} {

@@ -78,9 +78,10 @@ master key is needed: the same key opens them in the copy. Then all rows of both
 --from and --to are what the setting database may be: a path, or a PostgreSQL URL, whose password is not for the command line: it may be in
 PATCHBAY_COPY_FROM and PATCHBAY_COPY_TO, which stand for the flags, in PGPASSWORD, or in a passfile.
 
-While it runs, services on the source go on reading; who writes is answered 429 or 503 and told to come again. With --lock-source=false they
-write, and what they write meanwhile is not in the copy: the command tells how much it is. To move a service so that nothing is lost, add
---hold, start the service on the copy when the command says that it is good, and then end the command.
+While it runs, services on the source go on reading; who writes is answered 429 or 503 and told to come again, sign-up steps too, which write
+receipts. With --lock-source=false they write, and what they write meanwhile is not in the copy: the command tells how much it is. To move a
+service so that nothing is lost, add --hold, start the service on the copy when the command says that it is good, and then end the command:
+docs/moving-databases.md goes through it.
 
 Until the copy is compared the target is marked as unfinished, and no service starts on it. After an interruption or an error run the command
 again: it begins anew.

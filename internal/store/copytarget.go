@@ -9,7 +9,7 @@ import (
 // takeTarget makes a database without rows ready, or one whose rows are those of a copy that did not come to its end, and
 // marks it.
 func (c *copying) takeTarget(ctx context.Context) error {
-	if err := c.refuseForeign(ctx); err != nil {
+	if err := c.refuse(ctx); err != nil {
 		return err
 	}
 	d := dialectOf(c.options.To)
@@ -47,7 +47,7 @@ func (c *copying) mark(ctx context.Context) error {
 	if c.report.Restarted = earlier > 0; c.report.Restarted {
 		return c.clear(ctx)
 	}
-	if err := c.requireEmpty(ctx); err != nil {
+	if err := c.to.requireEmpty(ctx, c.tables); err != nil {
 		return err
 	}
 	return c.to.exec(ctx, "INSERT INTO meta (name, value) VALUES ($1, $2)", metaUnfinished, c.id)
@@ -65,8 +65,9 @@ func (c *copying) requireMark(ctx context.Context) error {
 	return nil
 }
 
-// refuseForeign refuses a target that has tables and none of goose's: it is somebody else's. A file that is not there is made.
-func (c *copying) refuseForeign(ctx context.Context) (err error) {
+// refuse looks at a target before anything is done to it. It refuses one with tables and none of goose's, which is somebody else's,
+// and one with rows that are not those of an unfinished copy. A file that is not there is made.
+func (c *copying) refuse(ctx context.Context) (err error) {
 	e, err := openEnd(ctx, c.options.To)
 	if err != nil {
 		return err
@@ -76,23 +77,28 @@ func (c *copying) refuseForeign(ctx context.Context) (err error) {
 	if err == nil && !has && len(tables) > 0 {
 		err = fmt.Errorf("it has tables of somebody else's, such as %s; name an empty database", tables[0].name)
 	}
-	if err != nil || !has {
+	if err != nil || !has || len(tables) == 0 {
 		return err
 	}
 	newest, err := e.dialect.newest()
 	if err != nil {
 		return err
 	}
-	if version, err := e.schemaVersion(ctx); err != nil || version > newest {
-		return errors.Join(err, ErrNewSchema)
+	if version, err := e.schemaVersion(ctx); err != nil {
+		return err
+	} else if version > newest {
+		return ErrNewSchema
 	}
-	return nil
+	if earlier, err := e.unfinished(ctx); err != nil || earlier != "" {
+		return err
+	}
+	return e.requireEmpty(ctx, tables)
 }
 
-func (c *copying) requireEmpty(ctx context.Context) error {
-	for _, t := range c.tables {
+func (e *end) requireEmpty(ctx context.Context, tables []tableShape) error {
+	for _, t := range tables {
 		var has bool
-		if err := c.to.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+quoted(t.name)+")").Scan(&has); err != nil {
+		if err := e.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+quoted(t.name)+")").Scan(&has); err != nil {
 			return err
 		}
 		if has {

@@ -238,6 +238,9 @@ func TestMigrate(t *testing.T) {
 			if old := version < newest; errors.Is(err, ErrOldSchema) != old || !old && err != nil {
 				t.Errorf("version %d is opened, error %v", version, err)
 			}
+			if found, err := SchemaOf(t.Context(), older); err != nil || found != (Schema{version, newest}) {
+				t.Errorf("version %d is told as %+v, error %v", version, found, err)
+			}
 			failures := make(chan error)
 			const many = 6
 			for range many {

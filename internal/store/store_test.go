@@ -75,7 +75,7 @@ func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
 	}
 }
 
-// TestOpenAtOnce has many processes find the same new database: one of them migrates it, and the log says so once.
+// TestOpenAtOnce has many processes find the same new database: each migration runs once, and the log tells of it once.
 func TestOpenAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, database string) {
 		var text lockedBuffer
@@ -102,7 +102,8 @@ func TestOpenAtOnce(t *testing.T) {
 		if err != nil || !slices.IsSorted(versions) || len(slices.Compact(versions)) != len(versions) {
 			t.Errorf("the migrations ran in the order %v, error %v", versions, err)
 		}
-		if n := strings.Count(text.String(), "database migrated"); n != len(versions) || n == 0 {
+		// On SQLite, who is overtaken in the middle starts again and does not tell of what it had done.
+		if n := strings.Count(text.String(), "database migrated"); n == 0 || n > len(versions) || IsPostgres(database) && n < len(versions) {
 			t.Errorf("the log tells of %d migrations, and %v ran:\n%s", n, versions, text.String())
 		}
 	})
