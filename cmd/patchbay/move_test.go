@@ -229,49 +229,76 @@ func TestKill9WhileCopying(t *testing.T) {
 	for name, target := range targets {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			killCopies(t, dir, from, target(t))
+			killCopies(t, dir, from, target)
 		})
 	}
 }
 
-func killCopies(t *testing.T, dir, from, to string) {
+func killCopies(t *testing.T, dir, from string, target func(testing.TB) string) {
 	t.Helper()
-	environment := []string{"PATCHBAY_COPY_TO=" + to, "PATCHBAY_DATABASE=" + to}
+	began := time.Now()
+	if out, err := program(t.Context(), []string{"PATCHBAY_COPY_TO=" + target(t)}, "db", "copy", "--from", from).CombinedOutput(); err != nil {
+		t.Fatalf("a copy that nobody kills: %v\n%s", err, out)
+	}
+	whole := time.Since(began)
 	const rounds = 6
+	unfinished := 0
+	to := target(t)
 	for range rounds {
-		command := program(t.Context(), environment, "db", "copy", "--from", from)
-		stderr, err := command.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.HasPrefix(line, "copying ") {
-			t.Fatalf("the first line is %q, error %v", line, err)
-		}
-		life := time.NewTimer(time.Duration(rand.Int64N(int64(700 * time.Millisecond))))
-		<-life.C
-		_ = command.Process.Kill()
-		if err := command.Wait(); err == nil {
-			t.Fatal("the copy was there before it could be killed: copiedRows is too few")
-		}
+		environment := []string{"PATCHBAY_COPY_TO=" + to, "PATCHBAY_DATABASE=" + to}
+		killCopy(t, environment, from, whole)
 		out, err := program(t.Context(), environment, "tenant", "list", "--data-dir", dir).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "the database is an unfinished copy of another; run `patchbay db copy` to it again") {
-			t.Fatalf("a copy that was killed is worked with: %v\n%s", err, out)
+		switch {
+		case err == nil: // it was done before
+			wantCopied(t, from, to)
+			to = target(t)
+		case strings.Contains(string(out), "the database is an unfinished copy of another; run `patchbay db copy` to it again"):
+			unfinished++
+		default:
+			t.Fatalf("a copy that was killed: %v\n%s", err, out)
 		}
 	}
-	out, err := program(t.Context(), environment, "db", "copy", "--from", from).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "rows were removed first") {
+	if unfinished == 0 {
+		t.Fatalf("none of %d copies was killed before it was done: the test tests nothing", rounds)
+	}
+	environment := []string{"PATCHBAY_COPY_TO=" + to, "PATCHBAY_DATABASE=" + to}
+	if out, err := program(t.Context(), environment, "db", "copy", "--from", from).CombinedOutput(); err != nil {
 		t.Fatalf("the last copy: %v\n%s", err, out)
 	}
+	wantCopied(t, from, to)
+	if out, err := program(t.Context(), environment, "tenant", "list", "--data-dir", dir).CombinedOutput(); err != nil || !strings.Contains(string(out), "contoso.example") {
+		t.Errorf("tenant list: %v\n%s", err, out)
+	}
+	t.Logf("%d of %d copies were killed before they were done", unfinished, rounds)
+}
+
+// wantCopied looks whether all rows of some tables are in a copy.
+func wantCopied(t *testing.T, from, to string) {
+	t.Helper()
 	for _, table := range []string{"connectors", "tenants", "secrets", "meta"} {
 		text := "SELECT count(*) FROM " + table
 		if got, want := query(t, to, text), query(t, from, text); got[0] != want[0] {
 			t.Errorf("%s: %s rows, want %s", table, got[0], want[0])
 		}
 	}
-	if out, err := program(t.Context(), environment, "tenant", "list", "--data-dir", dir).CombinedOutput(); err != nil || !strings.Contains(string(out), "contoso.example") {
-		t.Errorf("tenant list: %v\n%s", err, out)
+}
+
+// killCopy kills a copy at a moment of the time that a whole one takes. From its first line on the target is marked.
+func killCopy(t *testing.T, environment []string, from string, whole time.Duration) {
+	t.Helper()
+	command := program(t.Context(), environment, "db", "copy", "--from", from)
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.HasPrefix(line, "copying ") {
+		t.Fatalf("the first line is %q, error %v", line, err)
+	}
+	life := time.NewTimer(time.Duration(rand.Int64N(int64(whole) * 3 / 4)))
+	<-life.C
+	_ = command.Process.Kill()
+	_ = command.Wait() // says that it was killed, or not
 }
