@@ -310,7 +310,7 @@ func (s *Store) lane(tenant string) *writer {
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(tenant))
-	return s.lanes[1+int(h.Sum32())%(len(s.lanes)-1)]
+	return s.lanes[1+int(int64(h.Sum32())%int64(len(s.lanes)-1))] // not int before %: it may have 32 bits and a sign
 }
 
 // write runs a change of tenant's rows, or of all or no tenant's (everyTenant), in a transaction, with the store's errors.
