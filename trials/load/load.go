@@ -67,21 +67,25 @@ func New(ctx context.Context, client *wire.Client, target *Target, findings *Fin
 // next is a serial number for another write.
 func (l *Load) next() Serial { return Serial(l.serial.Add(1)) }
 
-// Start lets the clients run until Stop.
+// Start lets the clients run until Stop. Their turns are spread evenly over time: would all come at once, what happens between
+// two turns would go unseen.
 func (l *Load) Start(ctx context.Context) {
-	n := l.options.Writers + l.options.Steppers
-	pace := time.Duration(float64(time.Second) * float64(n) / l.options.Rate)
+	turns := make([]func(context.Context), 0, l.options.Writers+l.options.Steppers)
 	for _, b := range l.bound {
-		w := &writer{Load: l, own: b}
-		l.clients.Go(func() { l.repeat(ctx, pace, w.turn) })
+		turns = append(turns, (&writer{Load: l, own: b}).turn)
 	}
 	for range l.options.Steppers {
-		l.clients.Go(func() { l.repeat(ctx, pace, func(ctx context.Context) { l.step(ctx, l.bound[Pick(len(l.bound))]) }) })
+		turns = append(turns, func(ctx context.Context) { l.step(ctx, l.bound[Pick(len(l.bound))]) })
+	}
+	apart := time.Duration(float64(time.Second) / l.options.Rate)
+	for i, turn := range turns {
+		l.clients.Go(func() { l.repeat(ctx, time.Duration(i)*apart, time.Duration(len(turns))*apart, turn) })
 	}
 }
 
-// repeat gives a client its turns, one after the other and no faster than the pace.
-func (l *Load) repeat(ctx context.Context, pace time.Duration, turn func(context.Context)) {
+// repeat gives a client its turns after a delay, one after the other and no faster than the pace.
+func (l *Load) repeat(ctx context.Context, delay, pace time.Duration, turn func(context.Context)) {
+	Wait(ctx, delay)
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	for {

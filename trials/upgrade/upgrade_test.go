@@ -32,7 +32,8 @@ func TestUpgradeOfOneNodeIsNoticed(t *testing.T) {
 	})
 	var out strings.Builder
 	trial := trial{cluster: c, binaries: [2]string{binary, binary}}
-	if err := trial.run(ctx, 1, 150, &out); !errors.Is(err, errFailed) {
+	const rate = 600 // a request every 1.7 ms: a node is away for ten times that at the least
+	if err := trial.run(ctx, 1, rate, &out); !errors.Is(err, errFailed) {
 		t.Errorf("the trial ended with %v; requests failed while the only node was away", err)
 	}
 	if len(trial.took) != 1 || !strings.Contains(out.String(), "rolling upgrades") {
