@@ -2,39 +2,85 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/patchbay/patchbay/internal/apiconn"
 )
 
+// bindingColumns are what a row of stepBinding has of the flow, of the connector and of its settings.
+const bindingColumns = userFlowRowColumns + ", " + connectorRowColumns + ", s.settings, s.version, s.changed_at"
+
+// stepBinding finds all that StepBinding returns by one statement, so that it is of one moment: a row for each binding of the
+// flow, where that of the step ($4) has its connector too, once for each certificate; and a row for each sealed value of that
+// connector, which has nothing else. Joined, certificates and sealed values would make a row of every pair.
+var stepBinding = "SELECT " + bindingColumns + ", NULL AS member, NULL AS key_id, NULL AS ciphertext FROM user_flows" + userFlowRowJoin +
+	" LEFT JOIN connectors c ON c.tenant_id = b.tenant_id AND c.id = b.connector_id AND b.step = $4" +
+	" LEFT JOIN certificates k ON k.tenant_id = c.tenant_id AND k.connector_id = c.id" +
+	" LEFT JOIN call_settings s ON s.tenant_id = c.tenant_id AND s.connector_id = c.id" +
+	" WHERE f.tenant_id = $1 AND f.kind = $2 AND f.id = $3 " +
+	"UNION ALL SELECT " + strings.Repeat("NULL, ", 1+strings.Count(bindingColumns, ",")) + "x.member, x.key_id, x.ciphertext" +
+	" FROM user_flow_bindings b JOIN secrets x ON x.tenant_id = b.tenant_id AND x.owner_id = b.connector_id" +
+	" WHERE b.tenant_id = $1 AND b.kind = $2 AND b.flow_id = $3 AND b.step = $4 " +
+	"ORDER BY sequence, thumbprint"
+
 // StepBinding returns everything that a step of a user flow needs to know, all of one moment: the flow and, if the step
 // calls a connector, that connector with its sealed members and its call settings. A member whose row has gone has no
 // ciphertext and does not open. NotFound if the tenant has no such flow of that kind.
 func (s *Store) StepBinding(ctx context.Context, tenant string, kind apiconn.UserFlowKind, flow, step string) (apiconn.Binding, error) {
-	var b apiconn.Binding
-	err := s.snapshot(ctx, tenant, func(ctx context.Context, db *statements) (err error) {
-		if b.Flow, err = readUserFlow(ctx, db, tenant, kind, flow); err != nil {
+	return lookup(ctx, s, tenant, "read what a step calls", func(ctx context.Context, db *statements) (apiconn.Binding, error) {
+		rows, err := db.query(ctx, stepBinding, tenant, string(kind), flow, step)
+		return readBinding(rows, err, flow)
+	})
+}
+
+// readBinding reads the rows of stepBinding for a flow.
+func readBinding(rows *sql.Rows, err error, flow string) (b apiconn.Binding, _ error) {
+	var flows []apiconn.UserFlow
+	var connectors []apiconn.Connector
+	var settings callSettingsRow
+	sealed := make(map[string]apiconn.Sealed)
+	if err := scanAll(rows, err, func(row scanner) (err error) {
+		var f userFlowRow
+		var c connectorRow
+		var s callSettingsRow
+		var member sql.NullString
+		var key sql.Null[uint32]
+		var ciphertext []byte
+		if err := row.Scan(slices.Concat(f.fields(), c.fields(), s.fields(), []any{&member, &key, &ciphertext})...); err != nil {
 			return err
 		}
-		connector := b.Flow.ConnectorIDs[step]
-		if b.Linked = connector != ""; !b.Linked {
+		if member.Valid {
+			sealed[member.String] = apiconn.Sealed{KeyID: key.V, Ciphertext: ciphertext}
 			return nil
 		}
-		if b.Connector, err = readConnector(ctx, db, tenant, connector); err != nil {
-			return err
+		flows = f.addTo(flows)
+		if c.id.Valid {
+			settings = s
+			connectors, err = c.addTo(connectors)
 		}
-		if err = fillSealed(ctx, db, tenant, connector, b.Connector.Authentication.Sealed); err != nil {
-			return err
-		}
-		b.Settings, err = readCallSettings(ctx, db, tenant, connector)
 		return err
-	})
-	if err != nil {
-		return apiconn.Binding{}, s.fail("read what a step calls", err)
+	}); err != nil {
+		return apiconn.Binding{}, err
 	}
-	return b, nil
+	if len(flows) == 0 {
+		return apiconn.Binding{}, notFound(flow)
+	}
+	b.Flow = flows[0]
+	if b.Linked = len(connectors) > 0; !b.Linked {
+		return b, nil
+	}
+	b.Connector = connectors[0]
+	for member, own := range b.Connector.Authentication.Sealed {
+		found := sealed[member]
+		found.Version = own.Version
+		b.Connector.Authentication.Sealed[member] = found
+	}
+	b.Settings, err = settings.of(b.Connector.TenantID, b.Connector.ID)
+	return b, err
 }
 
 // refBatch is how many connectors one statement of CredentialStates looks up.

@@ -17,8 +17,11 @@ import (
 func TestStepBinding(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, h *house) {
 		c := h.basic(t, tenantA, "a", "a's password")
-		h.certificate(t, &c, 1, "T1")
+		for _, thumbprint := range []string{"T2", "T1", "T3"} { // not in the order of their names
+			h.certificate(t, &c, 1, thumbprint)
+		}
 		h.create(t, c)
+		h.exec(t, 1, "DELETE FROM secrets WHERE tenant_id = $1 AND member = $2", tenantA, apiconn.CertificateMember("T3"))
 		h.createBasic(t, tenantA, "b", "b's password")
 		f := flow(tenantA, "f", "a")
 		f.ConnectorIDs["preTokenIssuance"] = "b"
@@ -35,10 +38,11 @@ func TestStepBinding(t *testing.T) {
 		if diff := cmp.Diff(settings, got.Settings); diff != "" {
 			t.Errorf("settings (-want +got):\n%s", diff)
 		}
-		if got.Connector.ID != "a" || len(got.Connector.Authentication.Certificates) != 1 {
-			t.Errorf("the connector is %+v", got.Connector)
+		want, err := h.ConnectorSealed(t.Context(), tenantA, "a")
+		if diff := cmp.Diff(want, got.Connector); diff != "" || err != nil || len(want.Authentication.Certificates) != 3 {
+			t.Errorf("error %v, the connector (-by itself +bound):\n%s", err, diff)
 		}
-		for member, want := range map[string]string{"password": "a's password", apiconn.CertificateMember("T1"): "key of T1"} {
+		for member, want := range map[string]string{"password": "a's password", apiconn.CertificateMember("T1"): "key of T1", apiconn.CertificateMember("T2"): "key of T2"} {
 			if secret, err := h.open(t.Context(), got.Connector, member); secret != want || err != nil {
 				t.Errorf("the member %s did not open to what it was: error %v", member, err)
 			}

@@ -86,19 +86,31 @@ func readCallSettings(ctx context.Context, db *statements, tenant, connector str
 // scanCallSettings reads a row whose last three columns are null if nothing was ever set.
 func scanCallSettings(row scanner) (apiconn.CallSettings, error) {
 	var tenant, connector string
-	var text sql.NullString
-	var version, changed sql.NullInt64
-	if err := row.Scan(&tenant, &connector, &text, &version, &changed); err != nil {
+	var r callSettingsRow
+	if err := row.Scan(append([]any{&tenant, &connector}, r.fields()...)...); err != nil {
 		return apiconn.CallSettings{}, err
 	}
+	return r.of(tenant, connector)
+}
+
+// callSettingsRow is what a row says of a connector's settings, null if nothing was ever set.
+type callSettingsRow struct {
+	text             sql.NullString
+	version, changed sql.NullInt64
+}
+
+func (r *callSettingsRow) fields() []any { return []any{&r.text, &r.version, &r.changed} }
+
+// of makes the settings of a connector of it.
+func (r *callSettingsRow) of(tenant, connector string) (apiconn.CallSettings, error) {
 	settings := apiconn.CallSettings{}
-	if text.Valid {
+	if r.text.Valid {
 		var form callSettingsForm
-		if err := json.Unmarshal([]byte(text.String), &form); err != nil {
+		if err := json.Unmarshal([]byte(r.text.String), &form); err != nil {
 			return apiconn.CallSettings{}, fmt.Errorf("decode the call settings of connector %s of tenant %s: %w", connector, tenant, err)
 		}
 		settings = form.settings()
-		settings.Version, settings.ChangedAt = version.Int64, toTime(changed.Int64)
+		settings.Version, settings.ChangedAt = r.version.Int64, toTime(r.changed.Int64)
 	}
 	settings.TenantID, settings.ConnectorID = tenant, connector
 	return settings, nil

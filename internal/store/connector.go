@@ -137,40 +137,51 @@ func notFound(id string) error {
 		"Resource '%s' does not exist or one of its queried reference-property objects are not present.", id)
 }
 
-// certificateRow is the right side of the join, null for a connector without certificates.
-type certificateRow struct {
-	thumbprint, subject                       sql.NullString
-	notBefore, notAfter, sequence, uploadedAt sql.NullInt64
+// connectorRow is a row of connectorRowColumns; the certificate is null for a connector without any.
+type connectorRow struct {
+	tenant, id, name, url, thumbprint, subject                           sql.NullString
+	authentication                                                       []byte
+	version, created, changed, notBefore, notAfter, sequence, uploadedAt sql.NullInt64
+}
+
+func (r *connectorRow) fields() []any {
+	return []any{
+		&r.tenant, &r.id, &r.name, &r.url, &r.authentication, &r.version, &r.created, &r.changed,
+		&r.thumbprint, &r.notBefore, &r.notAfter, &r.subject, &r.sequence, &r.uploadedAt,
+	}
+}
+
+// addTo appends the connector that the row is of, unless it is the last one already, and adds the row's certificate to it.
+func (r *connectorRow) addTo(found []apiconn.Connector) ([]apiconn.Connector, error) {
+	if n := len(found); n == 0 || found[n-1].ID != r.id.String || found[n-1].TenantID != r.tenant.String {
+		authentication, err := decodeAuthentication(r.authentication)
+		if err != nil {
+			return nil, fmt.Errorf("connector %s of tenant %s: %w", r.id.String, r.tenant.String, err)
+		}
+		found = append(found, apiconn.Connector{
+			TenantID: r.tenant.String, ID: r.id.String, DisplayName: r.name.String, TargetURL: r.url.String, Authentication: authentication,
+			Version: r.version.Int64, CreatedAt: toTime(r.created.Int64), ChangedAt: toTime(r.changed.Int64),
+		})
+	}
+	if r.thumbprint.Valid {
+		a := &found[len(found)-1].Authentication
+		a.Certificates = append(a.Certificates, apiconn.Certificate{
+			Thumbprint: r.thumbprint.String, Subject: r.subject.String, Sequence: r.sequence.Int64,
+			NotBefore: toTime(r.notBefore.Int64), NotAfter: toTime(r.notAfter.Int64), UploadedAt: toTime(r.uploadedAt.Int64),
+		})
+	}
+	return found, nil
 }
 
 // readConnectors reads rows of connectorRowColumns in which a connector's rows follow one another.
-func readConnectors(rows *sql.Rows, err error) ([]apiconn.Connector, error) {
-	var found []apiconn.Connector
-	var authentication []byte
-	_, err = collect(rows, err, func(row scanner) (struct{}, error) {
-		var c apiconn.Connector
-		var k certificateRow
-		var created, changed int64
-		if err := row.Scan(&c.TenantID, &c.ID, &c.DisplayName, &c.TargetURL, &authentication, &c.Version, &created, &changed,
-			&k.thumbprint, &k.notBefore, &k.notAfter, &k.subject, &k.sequence, &k.uploadedAt); err != nil {
-			return struct{}{}, err
+func readConnectors(rows *sql.Rows, err error) (found []apiconn.Connector, _ error) {
+	err = scanAll(rows, err, func(row scanner) (err error) {
+		var r connectorRow
+		if err := row.Scan(r.fields()...); err != nil {
+			return err
 		}
-		if n := len(found); n == 0 || found[n-1].ID != c.ID || found[n-1].TenantID != c.TenantID {
-			c.CreatedAt, c.ChangedAt = toTime(created), toTime(changed)
-			var err error
-			if c.Authentication, err = decodeAuthentication(authentication); err != nil {
-				return struct{}{}, fmt.Errorf("connector %s of tenant %s: %w", c.ID, c.TenantID, err)
-			}
-			found = append(found, c)
-		}
-		if k.thumbprint.Valid {
-			a := &found[len(found)-1].Authentication
-			a.Certificates = append(a.Certificates, apiconn.Certificate{
-				Thumbprint: k.thumbprint.String, Subject: k.subject.String, Sequence: k.sequence.Int64,
-				NotBefore: toTime(k.notBefore.Int64), NotAfter: toTime(k.notAfter.Int64), UploadedAt: toTime(k.uploadedAt.Int64),
-			})
-		}
-		return struct{}{}, nil
+		found, err = r.addTo(found)
+		return err
 	})
 	return found, err
 }

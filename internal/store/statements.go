@@ -140,25 +140,35 @@ func (s *statements) queryRow(ctx context.Context, text string, args ...any) row
 // scanner is a row that can be read: *sql.Rows or row.
 type scanner interface{ Scan(into ...any) error }
 
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) (_ []T, outcome error) {
+// scanAll calls scan with every row and closes them.
+func scanAll(rows *sql.Rows, err error, scan func(scanner) error) (outcome error) {
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		if err := rows.Close(); outcome == nil {
 			outcome = err
 		}
 	}()
-	var all []T
 	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, err
+		if err := scan(rows); err != nil {
+			return err
 		}
-		all = append(all, item)
 	}
-	return all, rows.Err()
+	return rows.Err()
+}
+
+// collect reads all rows and closes them.
+func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+	var all []T
+	if err := scanAll(rows, err, func(row scanner) error {
+		item, err := scan(row)
+		all = append(all, item)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // one reads the only row there can be of what has the id. NotFound if there is none.

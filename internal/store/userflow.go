@@ -117,26 +117,45 @@ func readUserFlowsOf(ctx context.Context, db *statements, tenant, connector stri
 		" ORDER BY f.kind, f.id", tenant, connector))
 }
 
+// userFlowRow is a row of userFlowRowColumns; the binding is null for a flow without any.
+type userFlowRow struct {
+	tenant, kind, id, flowType, language, step, connector sql.NullString
+	typeVersion                                           sql.Null[float32]
+	customization, version, created, changed              sql.NullInt64
+}
+
+func (r *userFlowRow) fields() []any {
+	return []any{
+		&r.tenant, &r.kind, &r.id, &r.flowType, &r.typeVersion, &r.customization, &r.language, &r.version, &r.created, &r.changed,
+		&r.step, &r.connector,
+	}
+}
+
+// addTo appends the flow that the row is of, unless it is the last one already, and adds the row's binding to it.
+func (r *userFlowRow) addTo(found []apiconn.UserFlow) []apiconn.UserFlow {
+	kind := apiconn.UserFlowKind(r.kind.String)
+	if n := len(found); n == 0 || found[n-1].ID != r.id.String || found[n-1].Kind != kind {
+		found = append(found, apiconn.UserFlow{
+			TenantID: r.tenant.String, Kind: kind, ID: r.id.String, Type: r.flowType.String, TypeVersion: r.typeVersion.V,
+			LanguageCustomization: r.customization.Int64 != 0, DefaultLanguage: r.language.String, ConnectorIDs: map[string]string{},
+			Version: r.version.Int64, CreatedAt: toTime(r.created.Int64), ChangedAt: toTime(r.changed.Int64),
+		})
+	}
+	if r.step.Valid {
+		found[len(found)-1].ConnectorIDs[r.step.String] = r.connector.String
+	}
+	return found
+}
+
 // readUserFlows reads rows of userFlowRowColumns in which a flow's rows follow one another.
-func readUserFlows(rows *sql.Rows, err error) ([]apiconn.UserFlow, error) {
-	var found []apiconn.UserFlow
-	_, err = collect(rows, err, func(row scanner) (struct{}, error) {
-		f := apiconn.UserFlow{ConnectorIDs: map[string]string{}}
-		var languages, created, changed int64
-		var step, connector sql.NullString
-		if err := row.Scan(&f.TenantID, &f.Kind, &f.ID, &f.Type, &f.TypeVersion, &languages, &f.DefaultLanguage,
-			&f.Version, &created, &changed, &step, &connector); err != nil {
-			return struct{}{}, err
+func readUserFlows(rows *sql.Rows, err error) (found []apiconn.UserFlow, _ error) {
+	err = scanAll(rows, err, func(row scanner) error {
+		var r userFlowRow
+		err := row.Scan(r.fields()...)
+		if err == nil {
+			found = r.addTo(found)
 		}
-		if n := len(found); n == 0 || found[n-1].ID != f.ID || found[n-1].Kind != f.Kind {
-			f.LanguageCustomization = languages != 0
-			f.CreatedAt, f.ChangedAt = toTime(created), toTime(changed)
-			found = append(found, f)
-		}
-		if step.Valid {
-			found[len(found)-1].ConnectorIDs[step.String] = connector.String
-		}
-		return struct{}{}, nil
+		return err
 	})
 	return found, err
 }
