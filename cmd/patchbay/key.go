@@ -150,7 +150,11 @@ func (c *cli) keyVerify() *cobra.Command {
 				return fmt.Errorf("%d of %d secrets are damaged", len(damaged), total)
 			}
 			fmt.Fprintf(c.stdout, "%d secrets open\n", total)
-			return nil
+			lost, err := l.Rotation.EarlierLost(ctx, l.Operator)
+			if lost {
+				fmt.Fprintln(c.stdout, "what was carried of earlier master keys does not open: requests from before the master key was changed are not recognised when they come again")
+			}
+			return err
 		})
 }
 

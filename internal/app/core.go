@@ -57,9 +57,9 @@ func openSealed(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *c
 	if c.store, err = store.Open(ctx, storeOptions(cfg, log)); err != nil {
 		return nil, err
 	}
-	c.keys = seal.NewKeys(seal.MasterKey{}, func(ctx context.Context) ([]byte, error) {
+	c.keys = seal.NewKeys(seal.MasterKey{}, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		ring, _, err := c.store.KeyRing(ctx)
-		return ring.Wrapped, err
+		return ring.Wrapped, ring.EarlierRoots, err
 	})
 	return c, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,11 +24,13 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
-// cluster is some nodes of the production service on one PostgreSQL, with a tenant, an application, and a connector that a
+// cluster is some nodes of the production service on one database, with a tenant, an application, and a connector that a
 // user flow calls.
 type cluster struct {
 	t          *testing.T
+	given      []string // settings
 	nodes      []*program
+	stop       func() // ends the nodes, when they have done what they are doing
 	local      *Local // the command line on the same database
 	operator   auth.Caller
 	tenant     string
@@ -73,23 +76,39 @@ func (r *recordingTarget) seen() string {
 	return r.last
 }
 
-// newCluster starts n nodes at once on an empty database.
+// newCluster starts n nodes at once on an empty PostgreSQL database.
 func newCluster(t *testing.T, n int, given ...string) *cluster {
+	t.Helper()
+	return newClusterOn(t, pgtest.New(t), n, given...)
+}
+
+func newClusterOn(t *testing.T, database string, n int, given ...string) *cluster {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "master.key")
 	if err := GenerateMasterKey(t.Context(), settings(t, "master_key_file="+key)); err != nil {
 		t.Fatal(err)
 	}
-	given = append(given, "database="+pgtest.New(t), "master_key_file="+key, "tls.mode=off", "public_url=https://graph.test.example",
+	given = append(given, "database="+database, "master_key_file="+key, "tls.mode=off", "public_url=https://graph.test.example",
 		"listen=127.0.0.1:0", "health.listen=127.0.0.1:0", "guard.mode=off", "connectors.allow_http=true")
-	c := &cluster{t: t, nodes: make([]*program, n), target: newRecordingTarget(t), httpClient: &http.Client{Transport: &http.Transport{}}}
+	c := &cluster{t: t, given: given, nodes: make([]*program, n), target: newRecordingTarget(t), httpClient: &http.Client{Transport: &http.Transport{}}}
+	c.start()
+	c.local = c.openLocal()
+	c.furnish()
+	return c
+}
+
+// start starts the nodes.
+func (c *cluster) start() {
+	t := c.t
+	t.Helper()
 	var starting, running sync.WaitGroup
 	ctx, end := context.WithCancel(t.Context())
-	t.Cleanup(func() { end(); c.httpClient.CloseIdleConnections(); running.Wait() })
+	c.stop = func() { end(); c.httpClient.CloseIdleConnections(); running.Wait() }
+	t.Cleanup(c.stop)
 	for i := range c.nodes {
 		dir := t.TempDir()
 		starting.Go(func() {
-			p, err := prepareServe(ctx, settings(t, append(given, "data_dir="+dir)...), slog.New(slog.DiscardHandler), nil)
+			p, err := prepareServe(ctx, settings(t, append(slices.Clone(c.given), "data_dir="+dir)...), slog.New(slog.DiscardHandler), nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -106,17 +125,21 @@ func newCluster(t *testing.T, n int, given ...string) *cluster {
 	if t.Failed() {
 		t.FailNow()
 	}
-	var err error
-	if c.local, err = OpenLocal(t.Context(), settings(t, append(given, "data_dir="+t.TempDir())...), slog.New(slog.DiscardHandler), false); err != nil {
-		t.Fatal(err)
+}
+
+// openLocal is what a command works with that is started now.
+func (c *cluster) openLocal() *Local {
+	c.t.Helper()
+	local, err := OpenLocal(c.t.Context(), settings(c.t, append(slices.Clone(c.given), "data_dir="+c.t.TempDir())...), slog.New(slog.DiscardHandler), false)
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.local.Close(); err != nil {
-			t.Error(err)
+	c.t.Cleanup(func() {
+		if err := local.Close(); err != nil {
+			c.t.Error(err)
 		}
 	})
-	c.furnish()
-	return c
+	return local
 }
 
 // furnish makes what the tests work with, each thing on another node.

@@ -96,9 +96,9 @@ func (i *Installation) makeRing(t testing.TB) {
 	if err := i.Store.ReplaceKeyRing(t.Context(), 0, store.KeyRing{Primary: ring.Primary(), Wrapped: wrapped}, nil); err != nil {
 		t.Fatal(err)
 	}
-	i.Keys = seal.NewKeys(i.Master, func(ctx context.Context) ([]byte, error) {
+	i.Keys = seal.NewKeys(i.Master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		k, _, err := i.Store.KeyRing(ctx)
-		return k.Wrapped, err
+		return k.Wrapped, k.EarlierRoots, err
 	})
 }
 

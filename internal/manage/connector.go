@@ -94,7 +94,8 @@ func (s *Service) CreateConnector(ctx context.Context, who auth.Caller, given Co
 		TenantID: who.TenantID, ID: uuid.NewString(), DisplayName: *given.DisplayName, TargetURL: *given.TargetURL,
 		Version: 1, CreatedAt: now, ChangedAt: now,
 	}
-	record := s.record(who, "create", once)
+	const operation = "create"
+	record := s.record(who, operation, once)
 	if record != nil {
 		record.ResultID = c.ID
 	}
@@ -109,7 +110,7 @@ func (s *Service) CreateConnector(ctx context.Context, who auth.Caller, given Co
 			return err
 		}
 		seen = true
-		repeated, err = s.repeated(ctx, who, record, prior)
+		repeated, err = s.repeated(ctx, who, operation, once, prior)
 		return err
 	})
 	if err != nil || seen {
@@ -240,7 +241,7 @@ func (s *Service) change(ctx context.Context, who auth.Caller, id string, match 
 			return err
 		}
 		if prior != nil {
-			result, err = s.repeated(ctx, who, record, prior)
+			result, err = s.repeated(ctx, who, operation, once, prior)
 			return err
 		}
 		result = s.view(c)

@@ -275,9 +275,9 @@ func TestKeyRingRotatedUnderAWrite(t *testing.T) {
 	t.Parallel()
 	i := conntest.NewInstallation(t)
 	m, ctx, who := i.Manage, t.Context(), i.Operator
-	other := seal.NewKeys(i.Master, func(ctx context.Context) ([]byte, error) {
+	other := seal.NewKeys(i.Master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		k, _, err := i.Store.KeyRing(ctx)
-		return k.Wrapped, err
+		return k.Wrapped, k.EarlierRoots, err
 	})
 	id := newConnector(t, i, full("a"))
 	writes := map[string]func() error{
@@ -324,7 +324,7 @@ func TestKeyRingThatStaysStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	loads := 0
-	stuck := seal.NewKeys(i.Master, func(context.Context) ([]byte, error) { loads++; return old.Wrapped, nil })
+	stuck := seal.NewKeys(i.Master, func(context.Context) (wrapped, earlier []byte, err error) { loads++; return old.Wrapped, nil, nil })
 	if _, err := (manage.KeyRotation{Store: i.Store, Keys: i.Keys, Master: i.Master}).Rotate(t.Context(), i.Operator); err != nil {
 		t.Fatal(err)
 	}

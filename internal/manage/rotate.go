@@ -80,8 +80,9 @@ func (r KeyRotation) Rotate(ctx context.Context, who auth.Caller) (RotationRepor
 	return report, r.Keys.Sealer().Refresh(ctx)
 }
 
-// Rewrap wraps the key ring under another master key. No value is sealed again. From then on only next opens the ring:
-// stop the service first and start it with next.
+// Rewrap wraps the key ring under another master key. No value is sealed again, and what was recorded and hashed under the
+// master keys before still opens and is recognised (seal.MasterKey.CarryRoots). From then on only next opens the ring: stop the
+// service first and start it with next.
 func (r KeyRotation) Rewrap(ctx context.Context, who auth.Caller, next seal.MasterKey) error {
 	if err := who.Require(auth.Operator); err != nil {
 		return err
@@ -90,8 +91,15 @@ func (r KeyRotation) Rewrap(ctx context.Context, who auth.Caller, next seal.Mast
 	if err != nil {
 		return err
 	}
-	r.Master = next
-	if _, err := r.replace(ctx, kept, ring, nil); err != nil {
+	wrapped, err := ring.Wrap(next)
+	if err != nil {
+		return err
+	}
+	earlier, err := r.Master.CarryRoots(next, kept.EarlierRoots)
+	if err != nil {
+		return err
+	}
+	if err := r.Store.RewrapKeyRing(ctx, kept.Version, wrapped, earlier); err != nil {
 		return fmt.Errorf("wrap the key ring under the new master key: %w", err)
 	}
 	return nil
@@ -116,6 +124,16 @@ func (r KeyRotation) Verify(ctx context.Context, who auth.Caller) (total int, da
 		}
 	}
 	return total, damaged, nil
+}
+
+// EarlierLost tells whether what was carried of the master keys before this one does not open: what they recorded and hashed
+// counts as unknown then. A version that does not carry it has changed the master key, or its row is damaged.
+func (r KeyRotation) EarlierLost(ctx context.Context, who auth.Caller) (bool, error) {
+	if err := who.Require(auth.Operator); err != nil {
+		return false, err
+	}
+	kept, _, err := r.ring(ctx)
+	return err == nil && kept.EarlierRoots != nil && !r.Master.OpensRoots(kept.EarlierRoots), err
 }
 
 // opens tells whether one value opens: seal.ErrDamaged if it does not or has no ciphertext.

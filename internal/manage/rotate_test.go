@@ -72,9 +72,9 @@ func openStore(t *testing.T, path string) *store.Store {
 func openHouse(t *testing.T, path string, master seal.MasterKey) *house {
 	t.Helper()
 	st := openStore(t, path)
-	keys := seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
+	keys := seal.NewKeys(master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		k, _, err := st.KeyRing(ctx)
-		return k.Wrapped, err
+		return k.Wrapped, k.EarlierRoots, err
 	})
 	return &house{
 		Service: &manage.Service{
@@ -358,27 +358,6 @@ func TestVerifyFindsRowsThatWerePutBackOrLost(t *testing.T) {
 	}
 }
 
-func TestRewrapChangesTheMasterKeyOnly(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "db")
-	master := newRing(t, path)
-	h := openHouse(t, path, master)
-	id := h.create(t, "connector", "a-password")
-	next, err := seal.GenerateMasterKey(seal.Production)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.rotation.Rewrap(t.Context(), h.operator, next); err != nil {
-		t.Fatal(err)
-	}
-	if got, _, err := openHouse(t, path, next).password(t, id); err != nil || got != "a-password" {
-		t.Errorf("under the new master key: %q, %v", got, err)
-	}
-	if _, _, err := openHouse(t, path, master).password(t, id); !errors.Is(err, seal.ErrRing) {
-		t.Errorf("under the old master key: %v", err)
-	}
-}
-
 func TestKeyRotationIsForTheOperator(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "db")
@@ -387,7 +366,8 @@ func TestKeyRotationIsForTheOperator(t *testing.T) {
 	_, rotateErr := h.rotation.Rotate(t.Context(), stranger)
 	_, _, verifyErr := h.rotation.Verify(t.Context(), stranger)
 	rewrapErr := h.rotation.Rewrap(t.Context(), stranger, seal.MasterKey{})
-	for _, err := range []error{rotateErr, verifyErr, rewrapErr} {
+	_, lostErr := h.rotation.EarlierLost(t.Context(), stranger)
+	for _, err := range []error{rotateErr, verifyErr, rewrapErr, lostErr} {
 		if apiconn.KindOf(err) != apiconn.Forbidden {
 			t.Errorf("got %v, want Forbidden", err)
 		}

@@ -6,7 +6,6 @@
 package manage
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -69,6 +68,12 @@ type Once struct {
 	Body []byte // what was sent, to tell a repetition from another request under the same key
 }
 
+// oncePurpose is the purpose of the MACs of requests.
+const oncePurpose = "idempotency"
+
+// request is what the MAC of o is of.
+func (o Once) request(operation string) []byte { return append([]byte(operation+"\x00"), o.Body...) }
+
 // record makes the database's form of o for an operation; nil if there is no key. The body may hold secrets, so only a
 // keyed digest of it is kept.
 func (s *Service) record(who auth.Caller, operation string, o Once) *store.Once {
@@ -81,15 +86,16 @@ func (s *Service) record(who auth.Caller, operation string, o Once) *store.Once 
 	}
 	return &store.Once{
 		TenantID: who.TenantID, AppID: who.AppID, Key: o.Key, Operation: operation,
-		MAC:       s.Sealer.MAC("idempotency", append([]byte(operation+"\x00"), o.Body...)),
+		MAC:       s.Sealer.MAC(oncePurpose, o.request(operation)),
 		ExpiresAt: s.Now().Add(keep),
 	}
 }
 
-// matching refuses a request whose key was seen before with another.
-func matching(record, prior *store.Once) error {
-	if bytes.Equal(prior.MAC, record.MAC) {
-		return nil
+// matching refuses a request whose key was seen before with another. The master key may have been changed since.
+func (s *Service) matching(ctx context.Context, operation string, once Once, prior *store.Once) error {
+	same, err := s.Sealer.VerifyMAC(ctx, oncePurpose, once.request(operation), prior.MAC)
+	if same || err != nil {
+		return err
 	}
 	return &apiconn.Error{
 		Kind: apiconn.Conflict, Reason: apiconn.ReasonIdempotencyMismatch, Field: "Idempotency-Key",
@@ -98,8 +104,8 @@ func matching(record, prior *store.Once) error {
 }
 
 // repeated answers a request whose key was seen before: with what it made then, or with a refusal if the request is another.
-func (s *Service) repeated(ctx context.Context, who auth.Caller, record, prior *store.Once) (ConnectorView, error) {
-	if err := matching(record, prior); err != nil {
+func (s *Service) repeated(ctx context.Context, who auth.Caller, operation string, once Once, prior *store.Once) (ConnectorView, error) {
+	if err := s.matching(ctx, operation, once, prior); err != nil {
 		return ConnectorView{}, err
 	}
 	c, err := s.Store.Connector(ctx, who.TenantID, prior.ResultID)

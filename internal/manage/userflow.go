@@ -70,12 +70,13 @@ func (s *Service) CreateUserFlow(ctx context.Context, who auth.Caller, kind apic
 	if err := f.Validate(); err != nil {
 		return apiconn.UserFlow{}, err
 	}
-	record := s.record(who, "create/"+string(kind), once)
+	operation := "create/" + string(kind)
+	record := s.record(who, operation, once)
 	prior, err := s.Store.CreateUserFlow(ctx, f, s.userFlowEntry(ctx, who, apiconn.ActivityCreateUserFlow, apiconn.UserFlow{}, f), record)
 	if err != nil || prior == nil {
 		return f, err
 	}
-	if err := matching(record, prior); err != nil {
+	if err := s.matching(ctx, operation, once, prior); err != nil {
 		return apiconn.UserFlow{}, err
 	}
 	return s.Store.UserFlow(ctx, who.TenantID, kind, prior.ResultID)

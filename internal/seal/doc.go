@@ -7,6 +7,9 @@
 // A ciphertext opens only for the Owner it was sealed for: tenant, id, member and version are its associated data. A
 // ciphertext that was changed, cut, swapped with another row or put back from an older version does not open.
 //
+// The service's own records (Journal) and MACs need no ring: their keys are derived from the master key. What is derived so
+// is carried on when the master key is changed, beside the ring and encrypted under the new master key (CarryRoots).
+//
 // The package hands out a Sealer or an Opener, two types without a common interface, so that the compiler holds the law
 // "manage seals, signup opens". It imports no other room, does no I/O of its own (the ring is loaded by a function) and
 // must never log.

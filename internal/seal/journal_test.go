@@ -30,7 +30,7 @@ func TestJournalSealsAndOpens(t *testing.T) {
 		if bytes.Contains(record, []byte(canary)) {
 			t.Error("the record contains its plaintext")
 		}
-		got, err := j.Open("decision", []byte("tenant"), record)
+		got, err := j.Open(t.Context(), "decision", []byte("tenant"), record)
 		if err != nil || string(got) != plaintext {
 			t.Errorf("opened %d bytes instead of %d, error %v", len(got), len(plaintext), err)
 		}
@@ -79,7 +79,11 @@ func TestJournalDataIsUnambiguous(t *testing.T) {
 // TestJournalDamageFailsClosed changes one thing at a time about a record.
 func TestJournalDamageFailsClosed(t *testing.T) {
 	t.Parallel()
-	j := NewKeys(mustMaster(t, Production), nil).Journal()
+	newJournal := func() Journal {
+		master := mustMaster(t, Production)
+		return fixedKeys(master, mustWrap(t, mustRing(t), master)).Journal()
+	}
+	j := newJournal()
 	record := mustJournal(t, j, "decision", "tenant-1", canary)
 	type opening struct {
 		journal             Journal
@@ -91,7 +95,7 @@ func TestJournalDamageFailsClosed(t *testing.T) {
 		"other data":         func(o *opening) { o.associated = "tenant-2" },
 		"no data":            func(o *opening) { o.associated = "" },
 		"a moved boundary":   func(o *opening) { o.purpose, o.associated = "decisiont", "enant-1" },
-		"another master key": func(o *opening) { o.journal = NewKeys(mustMaster(t, Production), nil).Journal() },
+		"another master key": func(o *opening) { o.journal = newJournal() },
 		"nothing":            func(o *opening) { o.record = nil },
 		"the salt alone":     func(o *opening) { o.record = o.record[:1+journalSalt] },
 		"one byte less":      func(o *opening) { o.record = o.record[:len(o.record)-1] },
@@ -106,7 +110,7 @@ func TestJournalDamageFailsClosed(t *testing.T) {
 			t.Parallel()
 			o := opening{j, "decision", "tenant-1", bytes.Clone(record)}
 			damage(&o)
-			got, err := o.journal.Open(o.purpose, []byte(o.associated), o.record)
+			got, err := o.journal.Open(t.Context(), o.purpose, []byte(o.associated), o.record)
 			if !errors.Is(err, ErrDamaged) || got != nil {
 				t.Fatalf("opened %d bytes, error %v; want ErrDamaged", len(got), err)
 			}
@@ -141,7 +145,7 @@ func TestJournalAndRingDoNotOpenEachOther(t *testing.T) {
 	} {
 		for _, purpose := range []string{"", "decision", "patchbay 1 sealed", someOwner.Member} {
 			for _, associated := range [][]byte{nil, someOwner.associatedData(), ringData} {
-				if got, err := j.Open(purpose, associated, sealed); !errors.Is(err, ErrDamaged) || got != nil {
+				if got, err := j.Open(t.Context(), purpose, associated, sealed); !errors.Is(err, ErrDamaged) || got != nil {
 					t.Errorf("%s opened as %q: error %v", form, purpose, err)
 				}
 			}
@@ -196,7 +200,7 @@ func TestJournalWithoutMasterKey(t *testing.T) {
 		if got, err := j.Seal("decision", nil, []byte(canary)); !errors.Is(err, errNoMasterKey) || got != nil {
 			t.Errorf("%s: sealed %d bytes, error %v", name, len(got), err)
 		}
-		if got, err := j.Open("decision", nil, record); !errors.Is(err, errNoMasterKey) || got != nil {
+		if got, err := j.Open(t.Context(), "decision", nil, record); !errors.Is(err, errNoMasterKey) || got != nil {
 			t.Errorf("%s: opened %d bytes, error %v", name, len(got), err)
 		}
 		if mac := j.MAC("claim", nil); mac != nil {
@@ -213,14 +217,24 @@ func TestJournalMasksItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	j := NewKeys(k, nil).Journal()
+	before := mustMaster(t, Production)
+	keys := carriedKeys(k, mustWrap(t, mustRing(t), k), mustCarry(t, before, k, nil))
+	ring, err := keys.current(t.Context())
+	if err != nil || len(ring.earlier) != 1 {
+		t.Fatal(err, "the earlier roots were not loaded")
+	}
+	j := keys.Journal()
 	for _, v := range []any{j, &j, j.keys, k} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
 	}
 	shown := out.String()
-	for _, key := range [][]byte{knownKey, k.parts().journal.record, k.parts().journal.mac} {
+	secrets := [][]byte{knownKey}
+	for i := range rootCount {
+		secrets = append(secrets, k.parts().roots[i][:], before.parts().roots[i][:])
+	}
+	for _, key := range secrets {
 		for _, verb := range []string{"%s", "%x", "%X", "%d"} {
 			part := strings.Trim(fmt.Sprintf(verb, key[:4]), "[]")
 			if strings.Contains(shown, part) {
@@ -241,7 +255,7 @@ func BenchmarkJournal(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := j.Open("decision", nil, record); err != nil {
+		if _, err := j.Open(b.Context(), "decision", nil, record); err != nil {
 			b.Fatal(err)
 		}
 	}

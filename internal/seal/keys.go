@@ -35,14 +35,20 @@ const tinkPrefix = 5
 // Opener meets a key it does not know. Safe for concurrent use.
 type Keys struct {
 	master atomic.Pointer[MasterKey]
-	load   func(context.Context) ([]byte, error)
-	ring   atomic.Pointer[Ring]
+	load   func(context.Context) (wrapped, earlier []byte, err error)
+	ring   atomic.Pointer[loadedRing]
 	mu     sync.Mutex // held while loading
 }
 
-// NewKeys returns the ring that load returns in its wrapped form, to be opened by master. With the zero MasterKey nothing is
-// sealed and nothing opens until Unlock.
-func NewKeys(master MasterKey, load func(ctx context.Context) (wrapped []byte, err error)) *Keys {
+// loadedRing is a ring and what is kept beside it.
+type loadedRing struct {
+	Ring
+	earlier []roots // of master keys that this one followed, the newest first
+}
+
+// NewKeys returns the ring that load returns in its wrapped form, and beside it what CarryRoots made, if anything: both to be
+// opened by master. With the zero MasterKey nothing is sealed and nothing opens until Unlock.
+func NewKeys(master MasterKey, load func(ctx context.Context) (wrapped, earlier []byte, err error)) *Keys {
 	k := &Keys{load: load}
 	k.Unlock(master)
 	return k
@@ -69,10 +75,10 @@ func (k *Keys) Ring(ctx context.Context) (Ring, error) {
 	if err != nil {
 		return Ring{}, err
 	}
-	return *ring, nil
+	return ring.Ring, nil
 }
 
-func (k *Keys) current(ctx context.Context) (*Ring, error) {
+func (k *Keys) current(ctx context.Context) (*loadedRing, error) {
 	if ring := k.ring.Load(); ring != nil {
 		return ring, nil
 	}
@@ -80,22 +86,24 @@ func (k *Keys) current(ctx context.Context) (*Ring, error) {
 }
 
 // refresh loads the ring unless another goroutine has replaced seen in the meantime.
-func (k *Keys) refresh(ctx context.Context, seen *Ring) (*Ring, error) {
+func (k *Keys) refresh(ctx context.Context, seen *loadedRing) (*loadedRing, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if ring := k.ring.Load(); ring != seen {
 		return ring, nil
 	}
-	wrapped, err := k.load(ctx)
+	wrapped, earlier, err := k.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load the key ring: %w", err)
 	}
-	ring, err := OpenRing(*k.master.Load(), wrapped)
+	master := *k.master.Load()
+	ring, err := OpenRing(master, wrapped)
 	if err != nil {
 		return nil, err
 	}
-	k.ring.Store(&ring)
-	return &ring, nil
+	loaded := &loadedRing{ring, master.openRoots(earlier)}
+	k.ring.Store(loaded)
+	return loaded, nil
 }
 
 // Sealer seals secrets. It cannot open any.
@@ -121,13 +129,15 @@ func (s Sealer) Refresh(ctx context.Context) error {
 }
 
 // MAC is HMAC-SHA-256 of data under a key that belongs to purpose and is derived from the master key: equal data can be
-// recognised later without being kept. It needs no ring. Under another master key it differs.
+// recognised later without being kept. It needs no ring. It is nil if there is no master key.
 func (s Sealer) MAC(purpose string, data []byte) []byte {
-	var root []byte
-	if master := s.keys.master.Load(); !master.IsZero() {
-		root = master.parts().mac
-	}
-	return hmacSHA256(hmacSHA256(root, []byte(purpose)), data)
+	return s.keys.mac(rootSealerMAC, purpose, data)
+}
+
+// VerifyMAC tells, in constant time for each, whether mac is what MAC gave for data, under this master key or one that it
+// followed. Only if it is not of this one it needs the ring; its errors are those of loading that.
+func (s Sealer) VerifyMAC(ctx context.Context, purpose string, data, mac []byte) (bool, error) {
+	return s.keys.verifyMAC(ctx, rootSealerMAC, purpose, data, mac)
 }
 
 // Opener opens secrets. It cannot seal any.

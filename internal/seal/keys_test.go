@@ -13,7 +13,12 @@ import (
 
 // fixedKeys is a ring that never changes.
 func fixedKeys(master MasterKey, wrapped []byte) *Keys {
-	return NewKeys(master, func(context.Context) ([]byte, error) { return wrapped, nil })
+	return carriedKeys(master, wrapped, nil)
+}
+
+// carriedKeys is fixedKeys with something from earlier master keys beside the ring.
+func carriedKeys(master MasterKey, wrapped, earlier []byte) *Keys {
+	return NewKeys(master, func(context.Context) ([]byte, []byte, error) { return wrapped, earlier, nil })
 }
 
 // changingKeys is a ring that can be replaced as by another process; loads counts how often it was loaded.
@@ -27,9 +32,9 @@ type changingKeys struct {
 func newChangingKeys(t testing.TB, ring Ring) *changingKeys {
 	t.Helper()
 	c := &changingKeys{master: mustMaster(t, Production)}
-	c.Keys = NewKeys(c.master, func(context.Context) ([]byte, error) {
+	c.Keys = NewKeys(c.master, func(context.Context) (wrapped, earlier []byte, err error) {
 		c.loads.Add(1)
-		return *c.wrapped.Load(), nil
+		return *c.wrapped.Load(), nil, nil
 	})
 	c.replace(t, ring)
 	return c
@@ -188,10 +193,14 @@ func TestRefreshChangesTheSealingKey(t *testing.T) {
 func TestLoadFailureIsNotDamage(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the database is down")
-	keys := NewKeys(mustMaster(t, Production), func(context.Context) ([]byte, error) { return nil, down })
+	keys := NewKeys(mustMaster(t, Production), func(context.Context) (wrapped, earlier []byte, err error) { return nil, nil, down })
 	_, sealErr := keys.Sealer().Seal(t.Context(), someOwner, nil)
 	_, openErr := keys.Opener().Open(t.Context(), someOwner, Box{})
-	for _, err := range []error{sealErr, openErr, keys.Sealer().Refresh(t.Context())} {
+	foreign := mustJournal(t, NewKeys(mustMaster(t, Production), nil).Journal(), "decision", "", "x")
+	_, recordErr := keys.Journal().Open(t.Context(), "decision", nil, foreign)
+	_, macErr := keys.Journal().VerifyMAC(t.Context(), "claim", nil, nil)
+	_, onceErr := keys.Sealer().VerifyMAC(t.Context(), "idempotency", nil, nil)
+	for _, err := range []error{sealErr, openErr, recordErr, macErr, onceErr, keys.Sealer().Refresh(t.Context())} {
 		if !errors.Is(err, down) || errors.Is(err, ErrDamaged) {
 			t.Errorf("got %v, want the load's own error", err)
 		}
@@ -285,7 +294,7 @@ func TestUnlock(t *testing.T) {
 		t.Errorf("with the key: %v", err)
 	}
 	record := mustJournal(t, journal, "decision", "", canary)
-	if got, err := fixedKeys(master, wrapped).Journal().Open("decision", nil, record); err != nil || string(got) != canary {
+	if got, err := fixedKeys(master, wrapped).Journal().Open(ctx, "decision", nil, record); err != nil || string(got) != canary {
 		t.Errorf("the journal has another key: %v", err)
 	}
 	keys.Unlock(MasterKey{})

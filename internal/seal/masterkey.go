@@ -51,8 +51,8 @@ type masterKey struct {
 	raw     [masterKeyBytes]byte
 	purpose Purpose
 	wrap    tink.AEAD // under a key derived for wrapping the ring
-	mac     []byte    // a key derived for Sealer.MAC
-	journal journalKeys
+	carry   tink.AEAD // under a key derived for the roots of earlier master keys
+	roots   *roots
 }
 
 // GenerateMasterKey makes a new random master key.
@@ -83,24 +83,32 @@ func ParseMasterKey(text string) (MasterKey, error) {
 
 // newMasterKey derives one key per use (RFC 5869), so that no two algorithms share key material.
 func newMasterKey(raw [masterKeyBytes]byte, p Purpose) (MasterKey, error) {
-	wrapKey, err := hkdf.Key(sha256.New, raw[:], nil, "patchbay 1 wrap key ring", 32)
-	if err != nil {
-		return MasterKey{}, fmt.Errorf("derive the wrapping key: %w", err)
-	}
-	wrap, err := subtle.NewAESGCM(wrapKey)
-	if err != nil {
-		return MasterKey{}, fmt.Errorf("prepare the wrapping key: %w", err)
-	}
-	mac, err := hkdf.Key(sha256.New, raw[:], nil, "patchbay 1 mac", 32)
-	if err != nil {
-		return MasterKey{}, fmt.Errorf("derive the MAC key: %w", err)
-	}
-	journal, err := newJournalKeys(raw[:])
+	wrap, err := wrappingKey(raw[:], "patchbay 1 wrap key ring")
 	if err != nil {
 		return MasterKey{}, err
 	}
-	parts := masterKey{raw: raw, purpose: p, wrap: wrap, mac: mac, journal: journal}
+	carry, err := wrappingKey(raw[:], "patchbay 1 wrap earlier roots")
+	if err != nil {
+		return MasterKey{}, err
+	}
+	roots, err := newRoots(raw[:])
+	if err != nil {
+		return MasterKey{}, err
+	}
+	parts := masterKey{raw: raw, purpose: p, wrap: wrap, carry: carry, roots: roots}
 	return MasterKey{func() masterKey { return parts }}, nil
+}
+
+func wrappingKey(raw []byte, info string) (tink.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, raw, nil, info, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive a wrapping key: %w", err)
+	}
+	aead, err := subtle.NewAESGCM(key)
+	if err != nil {
+		return nil, fmt.Errorf("prepare a wrapping key: %w", err)
+	}
+	return aead, nil
 }
 
 // Text is the key's file form: one line without a line end. It is the only way to the key's value; the zero MasterKey

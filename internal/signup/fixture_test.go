@@ -2,6 +2,7 @@ package signup_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -30,6 +31,7 @@ import (
 	"github.com/patchbay/patchbay/internal/guard"
 	"github.com/patchbay/patchbay/internal/manage"
 	"github.com/patchbay/patchbay/internal/outbound"
+	"github.com/patchbay/patchbay/internal/seal"
 	"github.com/patchbay/patchbay/internal/signup"
 )
 
@@ -305,18 +307,46 @@ func nobody(t *testing.T) string {
 // damage cuts an octet off every sealed value of the connector.
 func (b *bench) damage(t *testing.T) {
 	t.Helper()
+	b.tamper(t, "UPDATE secrets SET ciphertext = substr(ciphertext, 1, length(ciphertext) - 1) WHERE owner_id = ?", b.connector)
+}
+
+// tamper changes rows past the store.
+func (b *bench) tamper(t *testing.T, text string, args ...any) {
+	t.Helper()
 	db, err := sql.Open("sqlite", b.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	result, err := db.ExecContext(t.Context(), "UPDATE secrets SET ciphertext = substr(ciphertext, 1, length(ciphertext) - 1) WHERE owner_id = ?", b.connector)
+	result, err := db.ExecContext(t.Context(), text, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		t.Fatalf("%d sealed values: %v", n, err)
+		t.Fatalf("%d rows: %v", n, err)
 	}
+}
+
+// rewrap changes the master key. Whatever is started from then on has the new one.
+func (b *bench) rewrap(t *testing.T) {
+	t.Helper()
+	next, err := seal.GenerateMasterKey(seal.Production)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (manage.KeyRotation{Store: b.Store, Keys: b.Keys, Master: b.Master}).Rewrap(t.Context(), auth.Local(), next); err != nil {
+		t.Fatal(err)
+	}
+	b.Master = next
+	b.reload()
+}
+
+// reload makes whatever is started from then on read the key ring again.
+func (b *bench) reload() {
+	b.Keys = seal.NewKeys(b.Master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
+		ring, _, err := b.Store.KeyRing(ctx)
+		return ring.Wrapped, ring.EarlierRoots, err
+	})
 }
 
 func equalJSON(a, b any) bool {

@@ -25,8 +25,9 @@ const (
 
 // journey is a step that is decided once. nil is a step that is decided each time.
 type journey struct {
-	key string // hex
-	mac []byte // of the request
+	key     string // hex
+	request []byte
+	mac     []byte // of the request
 }
 
 // journey tells by what key a step is remembered: the caller's Idempotency-Key, for one application, flow and step.
@@ -36,8 +37,8 @@ func (s *Service) journey(who auth.Caller, r Request, step apiconn.Step) *journe
 	}
 	name := lengths(who.TenantID, who.AppID, r.FlowID, step.Name, r.IdempotencyKey)
 	sum := sha256.Sum256(name)
-	request := append(AppendClaims(nil, r.Claims), lengths(r.UILocales, r.ClientID)...)
-	return &journey{key: hex.EncodeToString(sum[:]), mac: s.Journal.MAC(requestPurpose, append(name, request...))}
+	request := append(append(name, AppendClaims(nil, r.Claims)...), lengths(r.UILocales, r.ClientID)...)
+	return &journey{key: hex.EncodeToString(sum[:]), request: request, mac: s.Journal.MAC(requestPurpose, request)}
 }
 
 // lengths joins texts so that no two lists of texts give the same.
@@ -123,7 +124,7 @@ func (s *Service) first(ctx context.Context, r *run, decide func(context.Context
 		return apiconn.Decision{}, err
 	}
 	if prior != nil {
-		return s.recall(r.journey, prior)
+		return s.recall(ctx, r.journey, prior)
 	}
 	return decide(ctx, r)
 }
@@ -154,17 +155,22 @@ func (s *Service) record(ctx context.Context, r *run, d apiconn.Decision) (apico
 		return apiconn.Decision{}, err
 	}
 	if prior != nil {
-		return s.recall(r.journey, prior)
+		return s.recall(ctx, r.journey, prior)
 	}
 	return d, nil
 }
 
-// recall returns the recorded decision of a journey. Conflict if it was recorded for another request.
-func (s *Service) recall(j *journey, prior *apiconn.Journey) (apiconn.Decision, error) {
-	if !bytes.Equal(prior.MAC, j.mac) {
+// recall returns the recorded decision of a journey, which may be from before a change of the master key. Conflict if it was
+// recorded for another request.
+func (s *Service) recall(ctx context.Context, j *journey, prior *apiconn.Journey) (apiconn.Decision, error) {
+	same, err := s.Journal.VerifyMAC(ctx, requestPurpose, j.request, prior.MAC)
+	if err != nil {
+		return apiconn.Decision{}, err
+	}
+	if !same {
 		return apiconn.Decision{}, keyReused()
 	}
-	text, err := s.Journal.Open(journeyPurpose, owner(prior), prior.Sealed)
+	text, err := s.Journal.Open(ctx, journeyPurpose, owner(prior), prior.Sealed)
 	if err != nil {
 		return apiconn.Decision{}, fmt.Errorf("the recorded decision of invocation %s: %w", prior.InvocationID, err)
 	}

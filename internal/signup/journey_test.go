@@ -77,6 +77,36 @@ func TestJourneyOutlivesItsReceipt(t *testing.T) {
 	}
 }
 
+// TestJourneyOutlivesTheMasterKey: its decision is repeated after a change of the master key. When what was carried of the old one
+// is damaged, the request counts as another one: it is refused, and never decided anew.
+func TestJourneyOutlivesTheMasterKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.endpoint.fickle()
+	first := b.run(t, keyed("journey", "a@b.example"))
+	b.rewrap(t)
+	changed, _ := b.start(t, signup.Options{})
+	again, err := changed.Run(t.Context(), b.Operator, keyed("journey", "a@b.example"))
+	if diff := cmp.Diff(first, again); err != nil || diff != "" {
+		t.Errorf("%v (-first +again)\n%s", err, diff)
+	}
+	refused := func(when string, r signup.Request) {
+		t.Helper()
+		service, _ := b.start(t, signup.Options{})
+		_, err := service.Run(t.Context(), b.Operator, r)
+		if e := apiconn.AsError(err); e == nil || e.Reason != apiconn.ReasonIdempotencyMismatch {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	refused("other claims", keyed("journey", "other@b.example"))
+	b.tamper(t, "UPDATE key_ring SET earlier_roots = substr(earlier_roots, 2)")
+	b.reload()
+	refused("with what was carried damaged", keyed("journey", "a@b.example"))
+	if calls := len(b.endpoint.seen()); calls != 1 {
+		t.Errorf("the endpoint was called %d times", calls)
+	}
+}
+
 func TestJourneyOfAFailureIsDecidedOnceToo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

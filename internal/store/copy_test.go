@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -128,7 +130,7 @@ func TestCopy(t *testing.T) {
 				t.Errorf("%s: %d rows reported, %d there", name, rows[name], len(texts))
 			}
 		}
-		if len(rows) != len(want) || report.Schema != 3 || report.Restarted {
+		if len(rows) != len(want) || report.Schema != 4 || report.Restarted {
 			t.Errorf("report %+v", report)
 		}
 
@@ -148,6 +150,7 @@ func TestCopy(t *testing.T) {
 		if n < 4 {
 			t.Errorf("only %d secrets open", n)
 		}
+		copied.opensEarlier(t)
 		everyOperation(t, copied, "after")
 	})
 }
@@ -199,7 +202,8 @@ func TestCopyLeaksNothing(t *testing.T) {
 			}
 			secrets = append(secrets, secret)
 		}
-		if len(secrets) < 4 || !slices.Contains(secrets, "new password of a") {
+		secrets = append(secrets, keysOf(t, earlierKey)...)
+		if len(secrets) < 10 || !slices.Contains(secrets, "new password of a") {
 			t.Fatalf("the source has the secrets %q", secrets)
 		}
 		if _, err := Copy(t.Context(), CopyOptions{From: from.path, To: to, Lock: true}); err != nil {
@@ -215,6 +219,20 @@ func TestCopyLeaksNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// keysOf are the octets of a master key and of what is derived from it.
+func keysOf(t testing.TB, octets string) []string {
+	t.Helper()
+	all := []string{octets}
+	for _, info := range []string{"wrap key ring", "wrap earlier roots", "mac", "journal", "journal mac"} {
+		key, err := hkdf.Key(sha256.New, []byte(octets), nil, "patchbay 1 "+info, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(key))
+	}
+	return all
 }
 
 // written is what a database has on disk, or as PostgreSQL gives it out, in texts and in bytes.
@@ -242,9 +260,9 @@ func written(t testing.TB, database string) string {
 	}
 	for _, table := range tables {
 		for _, column := range table.columns {
-			as := quoted(column.name) + "::text"
-			if column.kind == kindBytes {
-				as = "encode(" + quoted(column.name) + ", 'escape')"
+			as := quoted(column.name)
+			if column.kind != kindBytes {
+				as += "::text"
 			}
 			rows, err := raw.QueryContext(t.Context(), "SELECT coalesce("+as+", '') FROM "+quoted(table.name))
 			texts, err := collect(rows, err, func(row scanner) (text string, err error) { return text, row.Scan(&text) })

@@ -283,7 +283,7 @@ func TestCopyRefuses(t *testing.T) {
 		rawExec(t, target, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, "+truth(dialectOf(to))+")")
 		rawExec(t, from.path, "DELETE FROM goose_db_version WHERE version_id = 99")
 		wantRefusal("a newer target", from.path, target, "the target: "+ErrNewSchema.Error())
-		rawExec(t, from.path, "DELETE FROM goose_db_version WHERE version_id = 3")
+		rawExec(t, from.path, "DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)")
 		wantRefusal("an older source", from.path, to, "the source: "+ErrOldSchema.Error())
 	})
 }

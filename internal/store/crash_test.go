@@ -68,9 +68,9 @@ func writeUntilKilled(folder string, from int) error {
 	if err != nil {
 		return err
 	}
-	h := &house{Store: s, keys: seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
+	h := &house{Store: s, keys: seal.NewKeys(master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		ring, _, err := s.KeyRing(ctx)
-		return ring.Wrapped, err
+		return ring.Wrapped, ring.EarlierRoots, err
 	})}
 	var next atomic.Int64
 	next.Store(int64(from))

@@ -18,8 +18,12 @@ import (
 	"github.com/patchbay/patchbay/internal/seal"
 )
 
-// fixtureKey are the octets of the master key of the rows in testdata/schema.
-const fixtureKey = "of testdata/schema, and no other"
+// fixtureKey are the octets of the master key of the rows in testdata/schema, and earlierKey those of a master key that was
+// changed for that of a house, whatever it is.
+const (
+	fixtureKey = "of testdata/schema, and no other"
+	earlierKey = "of the time before, and no other"
+)
 
 // rowsFile has the rows that a program of a version wrote: for each table a list of rows, whose values stand as text, number or,
 // for octets, base64.
@@ -108,7 +112,12 @@ func readAll(t testing.TB, e *end, table tableShape) (all []map[string]any) {
 
 func fixtureMaster(t testing.TB) seal.MasterKey {
 	t.Helper()
-	master, err := seal.ParseMasterKey("patchbay-development-master-key:" + base64.StdEncoding.EncodeToString([]byte(fixtureKey)))
+	return masterOf(t, fixtureKey)
+}
+
+func masterOf(t testing.TB, octets string) seal.MasterKey {
+	t.Helper()
+	master, err := seal.ParseMasterKey("patchbay-development-master-key:" + base64.StdEncoding.EncodeToString([]byte(octets)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +168,9 @@ func fixtureValue(t testing.TB, column columnShape, v any) any {
 	case kindText:
 		return v
 	case kindBytes:
-		v, err = base64.StdEncoding.DecodeString(v.(string))
+		if v != nil {
+			v, err = base64.StdEncoding.DecodeString(v.(string))
+		}
 	case kindInteger:
 		if v != nil {
 			v, err = v.(json.Number).Int64()
@@ -203,6 +214,18 @@ func TestUpgradeOfEveryVersion(t *testing.T) {
 				}
 				if secret, err := h.open(t.Context(), c, "password"); err != nil || secret != "new password of a" {
 					t.Errorf("a's password is %q, error %v", secret, err)
+				}
+				if version >= 3 {
+					j, err := h.Journey(t.Context(), tenantA, "k", start)
+					if err != nil || j == nil {
+						t.Fatalf("journey %v, error %v", j, err)
+					}
+					if decision, err := h.decision(t, j); err != nil || decision != "decision" {
+						t.Errorf("the journey's decision is %q, error %v", decision, err)
+					}
+				}
+				if version >= 4 {
+					h.opensEarlier(t)
 				}
 				everyOperation(t, h, "after")
 			})

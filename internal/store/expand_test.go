@@ -120,8 +120,8 @@ func TestMigrationsExpand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := len(migrationStatements(string(text))); n < 2 {
-				t.Errorf("%s: only %d statements were found", file, n)
+			if n := len(migrationStatements(string(text))); n < 1 {
+				t.Errorf("%s: no statements were found", file)
 			}
 			for _, fault := range contractions(string(text)) {
 				t.Errorf("migrations/%s/%s: %s", d.name, file, fault)

@@ -114,9 +114,9 @@ func openHouseAs(t testing.TB, d dialect, path string, master seal.MasterKey) *h
 		}
 	})
 	h := &house{Store: s, path: path, master: master}
-	h.keys = seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
+	h.keys = seal.NewKeys(master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		ring, _, err := s.KeyRing(ctx)
-		return ring.Wrapped, err
+		return ring.Wrapped, ring.EarlierRoots, err
 	})
 	return h
 }

@@ -159,8 +159,8 @@ var isolated = map[string]func(ctx context.Context, h *house) (bool, error){
 
 // withoutTenant has the methods that are not about one tenant; the operator's machine alone reaches them.
 var withoutTenant = map[string]bool{
-	"Close": true, "Ping": true, "Meta": true, "SetMeta": true, "KeyRing": true, "ReplaceKeyRing": true, "SealedUnderOtherKeys": true,
-	"Reseal": true, "AllSealed": true, "SigningKeys": true, "AddSigningKey": true, "RetireSigningKey": true, "DeleteSigningKeys": true,
+	"Close": true, "Ping": true, "Meta": true, "SetMeta": true, "KeyRing": true, "ReplaceKeyRing": true, "RewrapKeyRing": true,
+	"SealedUnderOtherKeys": true, "Reseal": true, "AllSealed": true, "SigningKeys": true, "AddSigningKey": true, "RetireSigningKey": true, "DeleteSigningKeys": true,
 	"CreateTenant": true, "Tenants": true, "TenantByIDOrName": true, "PruneAudit": true, "PruneOnce": true,
 	"PruneInvocations": true, "PruneJourneys": true,
 }

@@ -26,8 +26,9 @@ func (h *house) journey(t testing.TB, key string, inv apiconn.Invocation, decisi
 }
 
 // decision opens what journey sealed.
-func (h *house) decision(j *apiconn.Journey) (string, error) {
-	plaintext, err := h.keys.Journal().Open("decision", []byte(j.TenantID+"/"+j.Key), j.Sealed)
+func (h *house) decision(t testing.TB, j *apiconn.Journey) (string, error) {
+	t.Helper()
+	plaintext, err := h.keys.Journal().Open(t.Context(), "decision", []byte(j.TenantID+"/"+j.Key), j.Sealed)
 	return string(plaintext), err
 }
 
@@ -58,7 +59,7 @@ func TestJourneyComesBack(t *testing.T) {
 		if diff := cmp.Diff(want, prior); diff != "" || err != nil {
 			t.Errorf("a taken key, error %v (-want +got):\n%s", err, diff)
 		}
-		if decided, err := h.decision(prior); decided != "the first decision" || err != nil {
+		if decided, err := h.decision(t, prior); decided != "the first decision" || err != nil {
 			t.Errorf("the decision is %q, error %v", decided, err)
 		}
 		_, err = h.Invocation(t.Context(), tenantA, "second")
@@ -142,7 +143,7 @@ func TestJourneyHasOneWinner(t *testing.T) {
 				t.Fatalf("%d won and %d lost, want 1 and %d", len(winners), len(losers), racers-1)
 			}
 			for _, prior := range losers {
-				if decided, err := h.decision(prior); decided != "decision of "+winners[0] || err != nil {
+				if decided, err := h.decision(t, prior); decided != "decision of "+winners[0] || err != nil {
 					t.Errorf("one was told %q and %s won; error %v", decided, winners[0], err)
 				}
 			}
@@ -223,7 +224,7 @@ func TestDamagedJourneyFailsClosed(t *testing.T) {
 			return j
 		}
 		sound := read()
-		if decided, err := h.decision(sound); decided != "decision of k in "+tenantA || err != nil {
+		if decided, err := h.decision(t, sound); decided != "decision of k in "+tenantA || err != nil {
 			t.Fatalf("%q, error %v", decided, err)
 		}
 		const where = " WHERE tenant_id = '" + tenantA + "' AND key = 'k'"
@@ -231,13 +232,13 @@ func TestDamagedJourneyFailsClosed(t *testing.T) {
 			flipped := bytes.Clone(sound.Sealed)
 			flipped[i] ^= 1 << (i % 8)
 			h.exec(t, 1, "UPDATE journeys SET sealed = $1"+where, flipped)
-			if decided, err := h.decision(read()); !errors.Is(err, seal.ErrDamaged) || decided != "" {
+			if decided, err := h.decision(t, read()); !errors.Is(err, seal.ErrDamaged) || decided != "" {
 				t.Errorf("with a flipped bit in octet %d: %d octets, error %v", i, len(decided), err)
 			}
 		}
 		for _, from := range []string{"tenant_id = '" + tenantA + "' AND key = 'other'", "tenant_id = '" + tenantB + "' AND key = 'k'"} {
 			h.exec(t, 1, "UPDATE journeys SET sealed = (SELECT sealed FROM journeys WHERE "+from+")"+where)
-			if decided, err := h.decision(read()); !errors.Is(err, seal.ErrDamaged) || decided != "" {
+			if decided, err := h.decision(t, read()); !errors.Is(err, seal.ErrDamaged) || decided != "" {
 				t.Errorf("with the record where %s: %d octets, error %v", from, len(decided), err)
 			}
 		}

@@ -185,7 +185,7 @@ var stepOperations = []operation{
 		if err != nil || j == nil {
 			return fmt.Errorf("journey %v, %w", j, err)
 		}
-		_, err = r.decision(j)
+		_, err = r.decision(r.t, j)
 		return err
 	}},
 	{"Invocation Invocations", func(r round) error {
@@ -260,6 +260,17 @@ var keyOperations = []operation{
 		}
 		_, err = r.SigningKeys(r.t.Context())
 		return err
+	}},
+	{"RewrapKeyRing", func(r round) error {
+		stored, _, err := r.KeyRing(r.t.Context())
+		if err != nil {
+			return err
+		}
+		earlier, err := masterOf(r.t, earlierKey).CarryRoots(r.master, nil)
+		if err != nil {
+			return err
+		}
+		return r.RewrapKeyRing(r.t.Context(), stored.Version, stored.Wrapped, earlier)
 	}},
 	{"KeyRing ReplaceKeyRing SealedUnderOtherKeys Reseal AllSealed", func(r round) error {
 		primary, old := r.rotate(r.t)

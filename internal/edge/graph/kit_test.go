@@ -68,6 +68,7 @@ type site struct {
 	database string // the file
 	manage   *manage.Service
 	keys     *seal.Keys
+	master   seal.MasterKey
 }
 
 // settings are what a test may set of a site. The zero value is a site with CORS, the defaults, and no limits.
@@ -87,9 +88,12 @@ func build(t testing.TB, s settings) *site {
 	site.clock.Advance(noon.Sub(site.clock.Now()))
 	site.issuer.Now = site.clock.Now
 	log := slog.New(slog.NewJSONHandler(site.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	db, keys := openDatabase(t, site.database, log, site.clock.Now)
-
 	var err error
+	if site.master, err = seal.GenerateMasterKey(seal.Production); err != nil {
+		t.Fatal(err)
+	}
+	db, keys := openDatabase(t, site.database, site.master, log, site.clock.Now)
+
 	site.verifier, err = auth.NewVerifier(auth.Options{Issuers: []auth.Issuer{site.issuer.Settings()}, Now: site.clock.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +121,7 @@ func build(t testing.TB, s settings) *site {
 }
 
 // openDatabase makes a database with a key ring of its own.
-func openDatabase(t testing.TB, path string, log *slog.Logger, now func() time.Time) (*store.Store, *seal.Keys) {
+func openDatabase(t testing.TB, path string, master seal.MasterKey, log *slog.Logger, now func() time.Time) (*store.Store, *seal.Keys) {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{Database: path, Log: log, Now: now})
 	if err != nil {
@@ -128,10 +132,6 @@ func openDatabase(t testing.TB, path string, log *slog.Logger, now func() time.T
 			t.Error(err)
 		}
 	})
-	master, err := seal.GenerateMasterKey(seal.Production)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ring, err := seal.NewRing()
 	if err != nil {
 		t.Fatal(err)
@@ -143,9 +143,9 @@ func openDatabase(t testing.TB, path string, log *slog.Logger, now func() time.T
 	if err := db.ReplaceKeyRing(t.Context(), 0, store.KeyRing{Primary: ring.Primary(), Wrapped: wrapped}, nil); err != nil {
 		t.Fatal(err)
 	}
-	return db, seal.NewKeys(master, func(ctx context.Context) ([]byte, error) {
+	return db, seal.NewKeys(master, func(ctx context.Context) (wrapped, earlier []byte, err error) {
 		k, _, err := db.KeyRing(ctx)
-		return k.Wrapped, err
+		return k.Wrapped, k.EarlierRoots, err
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -21,6 +23,8 @@ import (
 
 	"github.com/patchbay/patchbay/internal/auth"
 	"github.com/patchbay/patchbay/internal/edge"
+	"github.com/patchbay/patchbay/internal/manage"
+	"github.com/patchbay/patchbay/internal/seal"
 )
 
 // leakRun sends secrets through every operation and keeps all that comes back.
@@ -57,6 +61,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	}
 
 	audit := run.send("GET", "/v1.0/auditLogs/directoryAudits?$top=999", "").body
+	run.masterKeys()
 	metrics := httptest.NewRecorder()
 	promhttp.HandlerFor(site.metrics, promhttp.HandlerOpts{}).ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	database := run.database()
@@ -228,6 +233,38 @@ func (r *leakRun) clientSecrets() {
 			r.Fatal(err)
 		}
 		r.keep("a client secret", []byte(added.Secret[len(added.Secret)-30:]))
+	}
+}
+
+// masterKeys changes the master key twice. All three and what is derived from them are secrets. What is recorded under them is not
+// known afterwards to a process that has the first one, so it comes last.
+func (r *leakRun) masterKeys() {
+	rotation := manage.KeyRotation{Store: r.site.manage.Store, Keys: r.site.keys, Master: r.site.master}
+	for n := range 3 {
+		_, encoded, _ := strings.Cut(rotation.Master.Text(), ":")
+		raw, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.keep(fmt.Sprint("the master key ", n), raw)
+		for _, info := range []string{"wrap key ring", "wrap earlier roots", "mac", "journal", "journal mac"} {
+			key, err := hkdf.Key(sha256.New, raw, nil, "patchbay 1 "+info, 32)
+			if err != nil {
+				r.Fatal(err)
+			}
+			r.keep(fmt.Sprintf("the key of the master key %d for %s", n, info), key)
+		}
+		next, err := seal.GenerateMasterKey(seal.Production)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if n == 2 {
+			return
+		}
+		if err := rotation.Rewrap(r.Context(), auth.Local(), next); err != nil {
+			r.Fatal(err)
+		}
+		rotation.Master = next
 	}
 }
 
