@@ -12,21 +12,18 @@ import (
 // everyTenant is the scope of work on all tenants at once: housekeeping, the change of keys, moving a database.
 const everyTenant = "*"
 
-// readAttempts is how often a read is tried when connections turn out to be lost: after a failover every one that the
-// pool has kept is.
-const readAttempts = 4
-
 // pool runs reads. Where the engine knows scopes, each gets a connection that was told whose rows it may see.
 type pool struct {
-	dialect dialect
-	db      *sql.DB
-	kept    *statements // on db, where there are no scopes
+	dialect     dialect
+	db          *sql.DB
+	connections int         // at the most
+	kept        *statements // on db, where there are no scopes
 }
 
 func newPool(d dialect, db *sql.DB, connections int) *pool {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return &pool{dialect: d, db: db, kept: newStatements(d, db)}
+	return &pool{dialect: d, db: db, connections: connections, kept: newStatements(d, db)}
 }
 
 // run calls read with what sees tenant's rows only (everyTenant: all rows). read may be called again after a lost
@@ -60,12 +57,13 @@ func (p *pool) snapshot(ctx context.Context, tenant string, read func(ctx contex
 	})
 }
 
-// retry calls read again while it fails for lost connections, within the time of one read.
+// retry calls read again while it fails for lost connections, within the time of one read. After a failover every connection
+// that the pool has kept is lost, and one read may come upon all of them.
 func (p *pool) retry(ctx context.Context, read func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, p.dialect.patience)
 	defer cancel()
 	var err error
-	for range readAttempts {
+	for range p.connections + 1 {
 		err = read(limited)
 		if err == nil || ctx.Err() != nil {
 			return err
