@@ -44,6 +44,10 @@ type writer struct {
 	quit     chan struct{}
 	ended    chan struct{}
 	stopped  sync.Once
+
+	// Of the transaction that is going on.
+	saved  bool    // there is a savepoint, set for an earlier job
+	tenant *string // whose rows the database shows; nil: not known
 }
 
 // startWriter starts the writer of a lane. It connects at its first write.
@@ -178,6 +182,7 @@ func (w *writer) transaction(body func(context.Context) error) error {
 		ctx, cancel = context.WithTimeout(ctx, w.dialect.patience)
 		defer cancel()
 	}
+	w.saved, w.tenant = false, nil
 	if err := w.begin(ctx); err != nil {
 		return w.lost(ctx, fmt.Errorf("begin a transaction: %w", err), false)
 	}
@@ -265,15 +270,23 @@ func (w *writer) disconnect() {
 	w.conn, w.stmts = nil, nil
 }
 
-// savepoint runs one job. Its own failure goes to the job; an error returned is one of the whole transaction.
+// savepoint runs one job. Its own failure goes to the job; an error returned is one of the whole transaction. What it tells the
+// database, in a savepoint or not, stays so for the jobs behind it, unless it is rolled back: each statement is a round trip, and
+// a tenant's changes come one after the other.
 func (w *writer) savepoint(ctx context.Context, j *job) error {
-	if _, err := w.stmts.exec(ctx, "SAVEPOINT job"); err != nil {
+	text := "SAVEPOINT job"
+	if w.saved {
+		text = "RELEASE SAVEPOINT job; SAVEPOINT job"
+	}
+	if _, err := w.stmts.exec(ctx, text); err != nil {
 		return fmt.Errorf("set a savepoint: %w", err)
 	}
-	if w.dialect.scopeLocal != "" {
+	w.saved = true
+	if w.dialect.scopeLocal != "" && (w.tenant == nil || *w.tenant != j.tenant) {
 		if _, err := w.stmts.exec(ctx, w.dialect.scopeLocal, j.tenant); err != nil {
 			return fmt.Errorf("set the tenant of a transaction: %w", err)
 		}
+		w.tenant = &j.tenant
 	}
 	if j.err = guard(ctx, w.stmts, j.run); j.err != nil {
 		if ctx.Err() != nil || w.dialect.classify(j.err) == faultDown {
@@ -284,9 +297,7 @@ func (w *writer) savepoint(ctx context.Context, j *job) error {
 		if _, err := w.stmts.exec(ctx, "ROLLBACK TO SAVEPOINT job"); err != nil {
 			return fmt.Errorf("roll back to a savepoint: %w", errors.Join(err, j.err))
 		}
-	}
-	if _, err := w.stmts.exec(ctx, "RELEASE SAVEPOINT job"); err != nil {
-		return fmt.Errorf("release a savepoint: %w", err)
+		w.tenant = nil
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func within(t *testing.T, db *sql.DB, scope, text string) (int64, error) {
 }
 
 // TestStatementsThatForgetTheTenant: whatever way the store has to the database, a statement without its WHERE works on the
-// rows of the caller's tenant only, and the next caller on the same connection finds its own.
+// rows of the caller's tenant only, and the next caller on the same connection finds its own, also behind one that fails.
 func TestStatementsThatForgetTheTenant(t *testing.T) {
 	t.Parallel()
 	h, _ := walled(t)
@@ -133,6 +133,7 @@ func TestStatementsThatForgetTheTenant(t *testing.T) {
 			return err
 		}
 	}
+	refused := errors.New("refused")
 	var wg sync.WaitGroup
 	for name, way := range map[string]func(tenant string, fn func(context.Context, *statements) error) error{
 		"a read": func(tenant string, fn func(context.Context, *statements) error) error {
@@ -160,7 +161,12 @@ func TestStatementsThatForgetTheTenant(t *testing.T) {
 					want = []string{tenant}
 				}
 				var seen []string
-				if err := way(tenant, read(&seen)); err != nil || !slices.Equal(seen, want) {
+				if err := way(tenant, func(ctx context.Context, db *statements) error {
+					if err := read(&seen)(ctx, db); err != nil || n%3 > 0 {
+						return err
+					}
+					return refused
+				}); n%3 == 0 && !errors.Is(err, refused) || n%3 > 0 && err != nil || !slices.Equal(seen, want) {
 					t.Errorf("%s as %s sees the tenants %v, error %v", name, tenant, seen, err)
 				}
 			})
