@@ -17,7 +17,7 @@ give() {
 	local new=$2.new
 	(umask 077 && cat >"$new")
 	chmod "${3:-600}" "$new"
-	[ "$separate" = no ] || chown "$1:$(id -g "$1")" "$new"
+	((EUID)) || chown "$1:$(id -g "$1")" "$new"
 	mv "$new" "$2"
 }
 
@@ -66,7 +66,7 @@ write_settings() {
 		own=$dir/$member
 		mkdir -p "$own"
 		chmod 700 "$own"
-		[ "$separate" = no ] || chown "$(user_of "$member"):$(id -g "$(user_of "$member")")" "$own"
+		((EUID)) || chown "$(user_of "$member"):$(id -g "$(user_of "$member")")" "$own"
 	done
 	for member in "${postgres_names[@]}"; do
 		own=$dir/$member
@@ -100,7 +100,7 @@ write_settings() {
 	done
 	mkdir -p "$dir/admin"
 	chmod 700 "$dir/admin"
-	[ "$separate" = no ] || chown "$other_user:$(id -g "$other_user")" "$dir/admin"
+	((EUID)) || chown "$other_user:$(id -g "$other_user")" "$dir/admin"
 	write_node "$dir/admin" "$front"
 }
 

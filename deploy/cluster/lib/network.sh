@@ -26,6 +26,19 @@ networks_of() {
 	esac
 }
 
+# networks_are_to_be_had tells whether this machine lets us make networks: root in a container often may not.
+networks_are_to_be_had() {
+	local name=pb$base-try
+	((EUID == 0)) || return 1
+	if ip netns add "$name" && ip link add "$name" type bridge && ip link add "$name-v" type veth peer name in netns "$name"; then
+		ip link delete "$name-v" && ip link delete "$name" && ip netns delete "$name"
+		return
+	fi 2>/dev/null
+	ip link delete "$name" 2>/dev/null || true
+	ip netns delete "$name" 2>/dev/null || true
+	return 1
+}
+
 make_bridge() { # NAME ADDRESS
 	if ! ip link show "$1" >/dev/null 2>&1; then
 		ip link add "$1" type bridge

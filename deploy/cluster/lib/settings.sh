@@ -29,11 +29,14 @@ settle() {
 	if [ "$separate" = yes ]; then
 		net=198.18.$part # of the networks for measurements between devices (RFC 2544): nobody's
 		source_net=$net.0/24
-		database_user=postgres
-		other_user=nobody
 	else
 		net=127.18.$part
 		source_net=127.0.0.0/8
+	fi
+	if ((EUID == 0)); then
+		database_user=postgres
+		other_user=nobody
+	else
 		database_user=$(id -un)
 		other_user=$database_user
 	fi
@@ -106,7 +109,7 @@ user_of() {
 # its environment. When the cluster was not started by root, there is nobody else to be.
 drop() {
 	dropped=()
-	if [ "$separate" = yes ]; then
+	if ((EUID == 0)); then
 		dropped=(setpriv --reuid "$1" --regid "$(id -g "$1")" --clear-groups --no-new-privs)
 	fi
 }
