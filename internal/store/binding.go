@@ -19,7 +19,7 @@ const bindingColumns = userFlowRowColumns + ", " + connectorRowColumns + ", s.se
 // connector, which has nothing else. Joined, certificates and sealed values would make a row of every pair.
 var stepBinding = "SELECT " + bindingColumns + ", NULL AS member, NULL AS key_id, NULL AS ciphertext FROM user_flows" + userFlowRowJoin +
 	" LEFT JOIN connectors c ON c.tenant_id = b.tenant_id AND c.id = b.connector_id AND b.step = $4" +
-	" LEFT JOIN certificates k ON k.tenant_id = c.tenant_id AND k.connector_id = c.id" +
+	certificatesJoin +
 	" LEFT JOIN call_settings s ON s.tenant_id = c.tenant_id AND s.connector_id = c.id" +
 	" WHERE f.tenant_id = $1 AND f.kind = $2 AND f.id = $3 " +
 	"UNION ALL SELECT " + strings.Repeat("NULL, ", 1+strings.Count(bindingColumns, ",")) + "x.member, x.key_id, x.ciphertext" +
@@ -74,10 +74,8 @@ func readBinding(rows *sql.Rows, err error, flow string) (b apiconn.Binding, _ e
 		return b, nil
 	}
 	b.Connector = connectors[0]
-	for member, own := range b.Connector.Authentication.Sealed {
-		found := sealed[member]
-		found.Version = own.Version
-		b.Connector.Authentication.Sealed[member] = found
+	for member, found := range sealed {
+		fillMember(b.Connector.Authentication.Sealed, member, found)
 	}
 	b.Settings, err = settings.of(b.Connector.TenantID, b.Connector.ID)
 	return b, err

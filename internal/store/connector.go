@@ -27,7 +27,8 @@ const connectorColumns = "tenant_id, id, display_name, target_url, authenticatio
 const (
 	connectorRowColumns = "c.tenant_id, c.id, c.display_name, c.target_url, c.authentication, c.version, c.created_at, " +
 		"c.changed_at, k.thumbprint, k.not_before, k.not_after, k.subject, k.sequence, k.uploaded_at"
-	connectorRowJoin = " c LEFT JOIN certificates k ON k.tenant_id = c.tenant_id AND k.connector_id = c.id"
+	connectorRowJoin = " c" + certificatesJoin
+	certificatesJoin = " LEFT JOIN certificates k ON k.tenant_id = c.tenant_id AND k.connector_id = c.id"
 )
 
 // Connectors lists a tenant's connectors with their certificates and without their sealed members. Filter, order and

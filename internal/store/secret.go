@@ -70,12 +70,17 @@ func fillSealed(ctx context.Context, db *statements, tenant, owner string, membe
 	rows, err := db.query(ctx, "SELECT "+sealedColumns+" FROM secrets WHERE tenant_id = $1 AND owner_id = $2", tenant, owner)
 	found, err := collect(rows, err, scanSealed)
 	for _, r := range found {
-		if sealed, ok := members[r.Member]; ok {
-			r.Sealed.Version = sealed.Version
-			members[r.Member] = r.Sealed
-		}
+		fillMember(members, r.Member, r.Sealed)
 	}
 	return err
+}
+
+// fillMember puts the key id and ciphertext of a row into its owner's member, if that is there; the row's version does not count.
+func fillMember(members map[string]apiconn.Sealed, member string, sealed apiconn.Sealed) {
+	if own, ok := members[member]; ok {
+		sealed.Version = own.Version
+		members[member] = sealed
+	}
 }
 
 func scanSealed(row scanner) (r SealedRow, err error) {
@@ -221,11 +226,7 @@ func fillPage(ctx context.Context, db *statements, page []apiconn.Connector) err
 		first.TenantID, first.ID, last.TenantID, last.ID)
 	found, err := collect(rows, err, scanSealed)
 	for _, r := range found {
-		of := members[[2]string{r.TenantID, r.OwnerID}]
-		if sealed, ok := of[r.Member]; ok {
-			r.Sealed.Version = sealed.Version
-			of[r.Member] = r.Sealed
-		}
+		fillMember(members[[2]string{r.TenantID, r.OwnerID}], r.Member, r.Sealed)
 	}
 	return err
 }
